@@ -1,0 +1,3 @@
+//! firelake
+pub mod error;
+pub mod table;

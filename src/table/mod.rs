@@ -1,0 +1,13 @@
+//! What a table is: its identity, columns, types, partitions and schema file. Pure: no async, no I/O.
+
+mod id;
+mod partition;
+mod schema;
+mod shipped;
+mod types;
+
+pub use id::TableId;
+pub use partition::{FileSet, Partition, PartitionKey, Transform};
+pub use schema::{Column, ColumnSource, ParquetOptions, TableSchema, rejected_columns};
+pub use shipped::{names as shipped_schemas, text as shipped_schema};
+pub use types::HiveType;
