@@ -131,8 +131,9 @@ pub fn rejected_columns() -> Vec<(String, HiveType, Option<String>)> {
 struct RawFile {
     #[serde(default)]
     description: String,
-    #[serde(default)]
-    source: RawSource,
+    /// One format so far; reading it checks the word.
+    #[serde(default, rename = "source")]
+    _source: RawSource,
     column: Vec<Spanned<RawColumn>>,
     /// Absent: by day. `partition = []`: none.
     partition: Option<Vec<Spanned<RawPartition>>>,
@@ -143,9 +144,8 @@ struct RawFile {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct RawSource {
-    #[serde(default)]
-    #[allow(dead_code)] // one format so far; serde checks the word
-    format: RawFormat,
+    #[serde(default, rename = "format")]
+    _format: RawFormat,
 }
 
 #[derive(Deserialize, Default)]
@@ -240,14 +240,19 @@ impl Checker<'_> {
         let zone = match &raw.zone {
             None => Tz::UTC,
             Some(zone) => zone.as_ref().parse().map_err(|_| {
-                self.wrong(&zone.span(), format!("unknown zone {:?}; use an IANA name such as Europe/Berlin", zone.as_ref()))
+                self.wrong(
+                    &zone.span(),
+                    format!("unknown zone {:?}; use an IANA name such as Europe/Berlin", zone.as_ref()),
+                )
             })?,
         };
         let source = match (raw.from, raw.expr) {
             (Some(_), Some(expr)) => return Err(self.wrong(&expr.span(), "a column has from or expr, not both")),
             (None, Some(expr)) => {
                 if raw.event_time || !raw.formats.is_empty() || !raw.null.is_empty() || raw.zone.is_some() {
-                    return Err(self.wrong(&expr.span(), "null, formats, zone and event_time go with from, not with expr"));
+                    return Err(
+                        self.wrong(&expr.span(), "null, formats, zone and event_time go with from, not with expr")
+                    );
                 }
                 ColumnSource::Expr { line: line_of(self.text, expr.span().start), sql: expr.into_inner() }
             }
@@ -262,7 +267,11 @@ impl Checker<'_> {
         Ok(Column { name: raw.name.into_inner(), hive_type, comment: raw.comment, source })
     }
 
-    fn partitions(&self, raw: Option<Vec<Spanned<RawPartition>>>, names: &mut HashSet<String>) -> Result<Vec<PartitionKey>> {
+    fn partitions(
+        &self,
+        raw: Option<Vec<Spanned<RawPartition>>>,
+        names: &mut HashSet<String>,
+    ) -> Result<Vec<PartitionKey>> {
         let Some(raw) = raw else {
             return Ok(vec![PartitionKey::by_day()]);
         };
@@ -282,14 +291,16 @@ impl Checker<'_> {
     fn new_name(&self, what: &str, name: &Spanned<String>, longest: usize, names: &mut HashSet<String>) -> Result<()> {
         check_name(what, name.as_ref(), longest).map_err(|e| self.wrong(&name.span(), e.message()))?;
         if !names.insert(name.as_ref().clone()) {
-            return Err(self.wrong(&name.span(), format!("a second {what} named {:?} (extra is firelake's own)", name.as_ref())));
+            return Err(self
+                .wrong(&name.span(), format!("a second {what} named {:?} (extra is firelake's own)", name.as_ref())));
         }
         Ok(())
     }
 
     fn column_names(&self, wanted: Vec<Spanned<String>>, columns: &[Column]) -> Result<Vec<String>> {
         let known = |name: &Spanned<String>| columns.iter().any(|c| c.name == *name.as_ref());
-        wanted.into_iter()
+        wanted
+            .into_iter()
             .map(|name| match known(&name) {
                 true => Ok(name.into_inner()),
                 false => Err(self.wrong(&name.span(), format!("no column named {:?}", name.as_ref()))),
@@ -330,11 +341,17 @@ mod tests {
             ("[[column]]\nname = \"A\"\ntype = \"int\"", "line 2: column name \"A\""),
             ("[[column]]\nname = \"a\"\ntyp = \"int\"", "line 3: unknown field `typ`"),
             ("[[column]]\nname = \"a\"\ntype = \"int\"\nevent_time = true", "line 1: event_time wants"),
-            ("[[column]]\nname = \"a\"\ntype = \"int\"\n[[column]]\nname = \"a\"\ntype = \"int\"", "line 5: a second column"),
+            (
+                "[[column]]\nname = \"a\"\ntype = \"int\"\n[[column]]\nname = \"a\"\ntype = \"int\"",
+                "line 5: a second column",
+            ),
             ("[[column]]\nname = \"extra\"\ntype = \"int\"", "line 2: a second column"),
             ("[[column]]\nname = \"a\"\ntype = \"timestamp\"\nzone = \"Mars\"", "line 4: unknown zone"),
             ("[parquet]\nsort = [\"b\"]\n[[column]]\nname = \"a\"\ntype = \"int\"", "line 2: no column named \"b\""),
-            ("[[column]]\nname = \"a\"\ntype = \"int\"\n[[partition]]\nname = \"h\"\ntransform = \"hour\"", "line 4: an hour key needs"),
+            (
+                "[[column]]\nname = \"a\"\ntype = \"int\"\n[[partition]]\nname = \"h\"\ntransform = \"hour\"",
+                "line 4: an hour key needs",
+            ),
             ("column = []", "no [[column]]"),
             ("x = ", "line 1"),
         ];

@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn words_go_there_and_back() {
-        for word in [
-            "string", "bigint", "int", "double", "float", "boolean", "date", "timestamp", "decimal(10,2)", "binary",
-        ] {
+        for word in
+            ["string", "bigint", "int", "double", "float", "boolean", "date", "timestamp", "decimal(10,2)", "binary"]
+        {
             assert_eq!(word.parse::<HiveType>().unwrap().to_string(), word);
         }
     }

@@ -1,0 +1,16 @@
+//! The ledger: what is true of a table (I4). Dense numbered commits, one conditional create each; a snapshot is their fold.
+//!
+//! - [`Commit`]: one change, whole: inputs, outputs and counts together. `docs/ledger.md` describes its JSON.
+//! - [`Snapshot`]: the fold of all commits up to one.
+//! - [`Ledger`]: loads the head, appends with read-back and rebase. Outcomes are values: [`Appended`].
+//! - [`conflict`]: which winner makes my commit wrong. Pure.
+
+mod commit;
+mod conflict;
+mod snapshot;
+mod store;
+
+pub use commit::{Action, ColumnStats, Commit, Counts, DataFile, Input, Pins, Waiting};
+pub use conflict::conflict;
+pub use snapshot::{CompactedInput, LiveFile, Snapshot};
+pub use store::{Appended, Ledger};

@@ -1,0 +1,169 @@
+//! The state of a table after a commit: the fold of all commits up to it.
+
+use super::commit::{Action, ColumnStats, Commit, Pins, Waiting};
+use crate::error::{Error, Result};
+use crate::table::{FileSet, Partition, TableSchema};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// What is true of a table after its commit [`head`](Self::head).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The newest commit in this state.
+    pub head: u64,
+    /// What the table is, with every evolution and every added landing prefix.
+    pub pins: Pins,
+    /// Live files of both sets by path.
+    pub files: BTreeMap<String, LiveFile>,
+    /// Objects that are compacted, by canonical URL.
+    pub compacted: HashMap<String, CompactedInput>,
+    /// Objects that could not be read, by canonical URL. Never one that is compacted.
+    pub waiting: BTreeMap<String, Waiting>,
+    /// The commit that last changed each partition of each set, also where none of its files is left.
+    pub changed: BTreeMap<(FileSet, Partition), u64>,
+    /// When every landed object was last listed, by the clock of the run that did it.
+    pub full_listing_at: Option<DateTime<Utc>>,
+}
+
+/// A file that a reader of this snapshot reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveFile {
+    /// Its partition.
+    pub partition: Partition,
+    /// Rows in it.
+    pub rows: u64,
+    /// Size of it.
+    pub bytes: u64,
+    /// What is known of its columns.
+    pub stats: BTreeMap<String, ColumnStats>,
+    /// The commit that made it live.
+    pub commit: u64,
+    /// The attempt that wrote it.
+    pub attempt: Uuid,
+}
+
+/// What a snapshot keeps of a compacted object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactedInput {
+    /// Its etag when it was read.
+    pub etag: Option<String>,
+    /// When it was delivered.
+    pub delivered: DateTime<Utc>,
+    /// The commit that compacted it.
+    pub commit: u64,
+}
+
+impl Snapshot {
+    /// The state after commit 0.
+    ///
+    /// # Errors
+    /// Ledger: `first` is not a `create` commit 0.
+    pub fn begin(first: &Commit) -> Result<Self> {
+        match &first.pins {
+            Some(pins) if first.action == Action::Create && first.number == 0 => Ok(Snapshot {
+                head: 0,
+                pins: pins.clone(),
+                files: BTreeMap::new(),
+                compacted: HashMap::new(),
+                waiting: BTreeMap::new(),
+                changed: BTreeMap::new(),
+                full_listing_at: None,
+            }),
+            _ => Err(broken(first, "the ledger does not begin with a create commit".into())),
+        }
+    }
+
+    /// Adds the next commit to this state.
+    ///
+    /// # Errors
+    /// Ledger: the commit is not the next one, compacts an object twice, adds a path twice, or removes what is not live.
+    /// Such a ledger was not written by this protocol.
+    pub fn apply(&mut self, commit: &Commit) -> Result<()> {
+        if commit.number != self.head + 1 {
+            return Err(broken(commit, format!("it follows commit {}", self.head)));
+        }
+        match (commit.action, &commit.landing) {
+            (Action::Create, _) => return Err(broken(commit, "a second create commit".into())),
+            (Action::AddLanding, Some(landing)) => self.pins.landing.push(landing.clone()),
+            (Action::AddLanding, None) => return Err(broken(commit, "it names no landing prefix".into())),
+            (Action::Add, _) => {}
+        }
+        self.apply_files(commit)?;
+        self.apply_inputs(commit)?;
+        self.full_listing_at = self.full_listing_at.max(commit.full_listing_at);
+        self.head = commit.number;
+        Ok(())
+    }
+
+    fn apply_files(&mut self, commit: &Commit) -> Result<()> {
+        for path in &commit.remove {
+            let Some(file) = self.files.remove(path) else {
+                return Err(broken(commit, format!("it removes {path}, which is not live")));
+            };
+            self.changed.insert((FileSet::of_path(path), file.partition), commit.number);
+        }
+        for file in &commit.add {
+            let Some(attempt) = commit.attempt else {
+                return Err(broken(commit, "it adds files of no attempt".into()));
+            };
+            let live = LiveFile {
+                partition: file.partition.clone(),
+                rows: file.rows,
+                bytes: file.bytes,
+                stats: file.stats.clone(),
+                commit: commit.number,
+                attempt,
+            };
+            if self.files.insert(file.path.clone(), live).is_some() {
+                return Err(broken(commit, format!("it adds {} a second time", file.path)));
+            }
+            self.changed.insert((FileSet::of_path(&file.path), file.partition.clone()), commit.number);
+        }
+        Ok(())
+    }
+
+    fn apply_inputs(&mut self, commit: &Commit) -> Result<()> {
+        for input in &commit.inputs {
+            let compacted =
+                CompactedInput { etag: input.etag.clone(), delivered: input.delivered, commit: commit.number };
+            if let Some(earlier) = self.compacted.insert(input.url.clone(), compacted) {
+                return Err(broken(
+                    commit,
+                    format!("{} is compacted already, by commit {}", input.url, earlier.commit),
+                ));
+            }
+            self.waiting.remove(&input.url);
+        }
+        for waiting in &commit.waiting {
+            if !self.compacted.contains_key(&waiting.url) {
+                self.waiting.insert(waiting.url.clone(), waiting.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// The table's schema, as pinned.
+    ///
+    /// # Errors
+    /// Usage, where a newer firelake wrote a schema that this one does not read.
+    pub fn schema(&self) -> Result<TableSchema> {
+        TableSchema::parse(&self.pins.schema_name, "pinned in the ledger", &self.pins.schema)
+    }
+
+    /// The live files of one set, with their paths.
+    pub fn live(&self, set: FileSet) -> impl Iterator<Item = (&str, &LiveFile)> {
+        let live = self.files.iter().filter(move |(path, _)| FileSet::of_path(path) == set);
+        live.map(|(path, file)| (path.as_str(), file))
+    }
+
+    /// The newest delivery time of what is compacted.
+    pub fn newest_delivery(&self) -> Option<DateTime<Utc>> {
+        self.compacted.values().map(|input| input.delivered).max()
+    }
+}
+
+fn broken(commit: &Commit, what: String) -> Error {
+    Error::ledger(format!("commit {} does not fit the ledger: {what}", commit.number))
+        .hint("nothing was changed; restore the table's _ledger folder from a backup, or report this")
+}

@@ -1,0 +1,197 @@
+//! The ledger on storage: loading the head, and appending by conditional create with read-back and rebase.
+
+use super::commit::Commit;
+use super::conflict::conflict;
+use super::snapshot::Snapshot;
+use crate::error::{Error, Kind, Result};
+use crate::storage::Location;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+
+/// Commits that are fetched at once while loading.
+const FETCHES: usize = 16;
+/// How often one PUT is sent again where it failed and nothing is at its place.
+const PUT_TRIES: usize = 4;
+
+/// The ledger of one table.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    folder: Location,
+}
+
+/// What became of an append. Both are normal outcomes.
+#[derive(Debug)]
+pub enum Appended {
+    /// The commit is in the ledger; the snapshot is the state with it.
+    Committed(Box<Snapshot>),
+    /// A commit that won meanwhile makes mine wrong: abandon the attempt and plan again.
+    Conflict {
+        /// What the winner did, for people.
+        why: String,
+    },
+}
+
+impl Ledger {
+    /// The ledger of the table in folder `table`.
+    pub fn new(table: &Location) -> Self {
+        Ledger { folder: table.join("_ledger") }
+    }
+
+    /// The newest state; `None` where there is no table.
+    ///
+    /// # Errors
+    /// Ledger: a commit is missing, damaged or does not fit; the message names the object.
+    pub async fn load(&self) -> Result<Option<Snapshot>> {
+        let count = self.listed().await?;
+        let mut commits = futures::stream::iter(0..count).map(|n| self.commit(n)).buffered(FETCHES);
+        let mut snapshot: Option<Snapshot> = None;
+        while let Some((number, commit)) =
+            commits.try_next().await?.map(|c| (snapshot.as_ref().map_or(0, |s| s.head + 1), c))
+        {
+            let commit = commit.ok_or_else(|| self.missing(number, count))?;
+            match &mut snapshot {
+                Some(state) => state.apply(&commit)?,
+                None => snapshot = Some(Snapshot::begin(&commit)?),
+            }
+        }
+        match snapshot {
+            Some(mut state) => {
+                self.catch_up(&mut state).await?;
+                Ok(Some(state))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Reads on from `snapshot` to the first number that is not there; gives the commits that it read.
+    pub async fn catch_up(&self, snapshot: &mut Snapshot) -> Result<Vec<Commit>> {
+        let mut read = Vec::new();
+        while let Some(commit) = self.commit(snapshot.head + 1).await? {
+            snapshot.apply(&commit)?;
+            read.push(commit);
+        }
+        Ok(read)
+    }
+
+    /// One commit; `None` where there is none of that number.
+    pub async fn commit(&self, number: u64) -> Result<Option<Commit>> {
+        let path = self.folder.path(&Commit::file_name(number));
+        let origin = self.folder.url_of(&path);
+        let bytes = match self.folder.store().get(&path).await {
+            Ok(object) => object.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        let bytes = bytes.map_err(|e| Error::from(e).context(format!("cannot read commit {origin}")))?;
+        Commit::from_bytes(&origin, number, &bytes).map(Some)
+    }
+
+    /// Creates the table by commit 0. A conflict means that another run was first: load and compare what it pinned.
+    pub async fn create(&self, commit: Commit) -> Result<Appended> {
+        let first = Commit { number: 0, ..commit };
+        let snapshot = Snapshot::begin(&first)?;
+        match self.put(&first).await? {
+            true => Ok(Appended::Committed(Box::new(snapshot))),
+            false => Ok(Appended::Conflict { why: "the table was created by another run".into() }),
+        }
+    }
+
+    /// Appends `commit`, which was planned on `base`: takes the next free number, past every winner that it can stand with.
+    ///
+    /// # Errors
+    /// TryAgain where the outcome of the write is unknown; the next run finds out. Nothing may be deleted then.
+    pub async fn append(&self, base: &Snapshot, mut commit: Commit) -> Result<Appended> {
+        let mut state = base.clone();
+        loop {
+            for winner in self.catch_up(&mut state).await? {
+                if let Some(why) = conflict(&commit, &winner) {
+                    return Ok(Appended::Conflict { why });
+                }
+            }
+            commit.number = state.head + 1;
+            let mut next = state.clone();
+            next.apply(&commit)?;
+            if self.put(&commit).await? {
+                return Ok(Appended::Committed(Box::new(next)));
+            }
+        }
+    }
+
+    /// One conditional create, with read-back: true, it is ours; false, the number is another's.
+    ///
+    /// "Already exists" is no proof that another writer won: a lost answer to our own PUT, retried by the store's client,
+    /// looks the same. So only who wrote what is there now decides.
+    async fn put(&self, commit: &Commit) -> Result<bool> {
+        let path = self.folder.path(&Commit::file_name(commit.number));
+        let bytes = bytes::Bytes::from(commit.to_bytes()?);
+        let mut failure = None;
+        for _ in 0..PUT_TRIES {
+            let error = match self.folder.store().put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await {
+                Ok(_) => return Ok(true),
+                Err(error) => error,
+            };
+            match self.commit(commit.number).await {
+                Ok(Some(there)) => return Ok(there.id == commit.id),
+                Ok(None) if is_final(&error) => return Err(self.refused(&path, error)),
+                Ok(None) => failure = Some(Error::from(error)),
+                Err(unreadable) if unreadable.kind() == Kind::Ledger => return Err(unreadable),
+                Err(unreadable) => failure = Some(unreadable.caused_by(error)),
+            }
+        }
+        let told = Error::new(
+            Kind::TryAgain,
+            format!("it is unknown whether commit {} was stored", self.folder.url_of(&path)),
+        )
+        .hint("run the same command again: it finds out, and counts nothing twice");
+        Err(match failure {
+            Some(failure) => told.caused_by(failure),
+            None => told,
+        })
+    }
+
+    fn refused(&self, path: &object_store::path::Path, error: object_store::Error) -> Error {
+        Error::from(error).context(format!("cannot write commit {}", self.folder.url_of(path)))
+    }
+
+    /// How many commits a listing shows, from 0 on, and that none is missing between.
+    async fn listed(&self) -> Result<u64> {
+        let mut numbers: Vec<u64> = self
+            .folder
+            .store()
+            .list(Some(self.folder.prefix()))
+            .try_filter_map(|object| async move { Ok(object.location.filename().and_then(Commit::number_of)) })
+            .try_collect()
+            .await
+            .map_err(|e| Error::from(e).context(format!("cannot list the ledger {}", self.folder)))?;
+        numbers.sort_unstable();
+        match numbers.iter().enumerate().find(|(at, number)| *at as u64 != **number) {
+            Some((at, _)) => Err(self.missing(at as u64, numbers.last().map_or(0, |last| last + 1))),
+            None => Ok(numbers.len() as u64),
+        }
+    }
+
+    fn missing(&self, number: u64, count: u64) -> Error {
+        let path = self.folder.path(&Commit::file_name(number));
+        Error::ledger(format!(
+            "commit {} is missing, though there are commits up to {}",
+            self.folder.url_of(&path),
+            count.saturating_sub(1)
+        ))
+        .hint("restore this object from a backup; nothing was changed and nothing is written on top of it")
+    }
+}
+
+/// Errors that another try of the same PUT cannot cure, and after which nothing can have landed.
+fn is_final(error: &object_store::Error) -> bool {
+    use object_store::Error::*;
+    match error {
+        PermissionDenied { .. }
+        | Unauthenticated { .. }
+        | InvalidPath { .. }
+        | NotImplemented { .. }
+        | NotSupported { .. }
+        | NotFound { .. } => true,
+        Generic { store, .. } => *store == "local files",
+        _ => false,
+    }
+}

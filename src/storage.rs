@@ -1,0 +1,224 @@
+//! From a URL or a path to an object store and a place in it. The one file that opens stores.
+
+mod local;
+
+use crate::error::{Error, Kind, Result};
+use local::DurableLocal;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use std::fmt;
+use std::sync::Arc;
+
+/// A folder in an object store, known by its canonical absolute URL (no slash at its end).
+///
+/// URLs are the identity of landed objects (I1), so one folder has one URL: symbolic links and `..` are resolved for
+/// local folders, and the text after the scheme is the store's own key, not percent-encoded a second time.
+#[derive(Clone)]
+pub struct Location {
+    store: Arc<dyn ObjectStore>,
+    root: String,
+    prefix: Path,
+}
+
+impl Location {
+    /// Opens a path or a `file:` URL. The folder need not exist yet; its existing part is resolved.
+    ///
+    /// # Errors
+    /// Usage for a scheme that firelake does not read; storage where the path cannot be resolved.
+    pub fn open(text: &str) -> Result<Self> {
+        match text.split_once("://") {
+            None => Self::open_folder(text, std::path::Path::new(text.strip_prefix("file:").unwrap_or(text))),
+            Some(("file", _)) => {
+                let path = url::Url::parse(text).ok().and_then(|url| url.to_file_path().ok()).ok_or_else(|| {
+                    Error::usage(format!("{text} is not a file URL of this machine"))
+                        .hint("write file:///folder or a plain path")
+                })?;
+                Self::open_folder(text, &path)
+            }
+            Some((scheme, _)) => {
+                Err(Error::usage(format!("cannot open {text}: firelake does not read {scheme}: URLs"))
+                    .hint("use a folder, as a plain path or a file: URL"))
+            }
+        }
+    }
+
+    fn open_folder(text: &str, path: &std::path::Path) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::usage("an empty path is no folder"));
+        }
+        let absolute =
+            canonical(path).map_err(|e| Error::storage(format!("cannot resolve the path {text}")).caused_by(e))?;
+        let prefix = Path::from_absolute_path(&absolute)
+            .map_err(|e| Error::usage(format!("{} cannot be a folder of a lake", absolute.display())).caused_by(e))?;
+        Ok(Location { store: Arc::new(DurableLocal::new()), root: "file:///".into(), prefix })
+    }
+
+    /// A place in a store that the caller opened; `root` is the URL of the store's own root, with its last slash.
+    pub fn in_store(store: Arc<dyn ObjectStore>, root: &str, prefix: &str) -> Self {
+        Location { store, root: root.into(), prefix: Path::from(prefix) }
+    }
+
+    /// The store that this place is in.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The URL of the store's root, with its last slash.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The folder's key in the store.
+    pub fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    /// The canonical URL, without a slash at its end.
+    pub fn url(&self) -> String {
+        self.url_of(&self.prefix)
+    }
+
+    /// The canonical URL of any key of the store.
+    pub fn url_of(&self, path: &Path) -> String {
+        format!("{}{}", self.root, path)
+    }
+
+    /// The key that [`url_of`](Self::url_of) gave a URL for; `None` for a URL of another store.
+    pub fn path_of(&self, url: &str) -> Option<Path> {
+        Path::parse(url.strip_prefix(&self.root)?).ok()
+    }
+
+    /// A folder below this one; `relative` may hold slashes.
+    pub fn join(&self, relative: &str) -> Location {
+        Location { store: self.store.clone(), root: self.root.clone(), prefix: self.path(relative) }
+    }
+
+    /// The key of a file below this folder.
+    pub fn path(&self, relative: &str) -> Path {
+        relative.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+
+    /// What stands after this folder in `path`; `None` where it is not below it.
+    pub fn relative<'a>(&self, path: &'a Path) -> Option<&'a str> {
+        let rest = path.as_ref().strip_prefix(self.prefix.as_ref())?;
+        if self.prefix.as_ref().is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+    }
+
+    /// Whether `other` is this folder or lies below it.
+    pub fn contains(&self, other: &Location) -> bool {
+        self.root == other.root && (self.prefix == other.prefix || self.relative(&other.prefix).is_some())
+    }
+
+    /// Whether this is a folder of this machine's disk.
+    pub fn is_local(&self) -> bool {
+        self.root == "file:///"
+    }
+
+    /// Whether a local folder exists; object stores have no folders, so there the answer is always yes.
+    pub fn exists(&self) -> bool {
+        !self.is_local() || std::path::Path::new(&format!("/{}", self.prefix)).is_dir()
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url())
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_local() {
+            true => write!(f, "/{}", self.prefix),
+            false => f.write_str(&self.url()),
+        }
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        let io = root_io_error(&error);
+        let hint = match (&error, io.map(std::io::Error::kind)) {
+            (object_store::Error::PermissionDenied { .. }, _) | (_, Some(std::io::ErrorKind::PermissionDenied)) => {
+                Some("check who owns the folder and who may write to it")
+            }
+            (_, Some(std::io::ErrorKind::StorageFull)) => {
+                Some("free some disk space and run the same command again: nothing is lost")
+            }
+            (_, Some(std::io::ErrorKind::ReadOnlyFilesystem)) => Some("the file system is mounted read-only"),
+            _ => None,
+        };
+        let told = Error::new(Kind::Storage, error.to_string()).caused_by(error);
+        match hint {
+            Some(hint) => told.hint(hint),
+            None => told,
+        }
+    }
+}
+
+fn root_io_error(error: &object_store::Error) -> Option<&std::io::Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return Some(io);
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// The absolute path with the part of it that exists resolved: a lake is named before its folder is made.
+fn canonical(path: &std::path::Path) -> std::io::Result<std::path::PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let mut missing = Vec::new();
+    let mut existing = absolute.as_path();
+    loop {
+        match existing.canonicalize() {
+            Ok(resolved) => return Ok(missing.iter().rev().fold(resolved, |path, part| path.join(part))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match (existing.parent(), existing.file_name()) {
+                    (Some(parent), Some(name)) => {
+                        missing.push(name.to_owned());
+                        existing = parent;
+                    }
+                    _ => return Err(error),
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_has_one_url() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("a")).unwrap();
+        std::os::unix::fs::symlink(root.join("a"), root.join("link")).unwrap();
+        let expected = format!("file://{}/a/new", root.display());
+        for text in ["a/new", "link/new", "a/../a/./new/"] {
+            // `..` after a link is resolved as the system does it
+            let text = format!("{}/{text}", root.display());
+            assert_eq!(Location::open(&text).unwrap().url(), expected, "{text}");
+            assert_eq!(Location::open(&format!("file://{text}")).unwrap().url(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn below_is_by_whole_parts() {
+        let (a, ab, a_b) =
+            (Location::open("/x/a").unwrap(), Location::open("/x/ab").unwrap(), Location::open("/x/a/b").unwrap());
+        assert!(a.contains(&a) && a.contains(&a_b) && !a.contains(&ab) && !a_b.contains(&a));
+        assert_eq!(a.relative(a_b.prefix()), Some("b"));
+    }
+
+    #[test]
+    fn other_schemes_are_refused_with_what_to_use() {
+        let error = Location::open("gs://bucket/x").unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+    }
+}

@@ -1,0 +1,213 @@
+//! The local file system as a store that survives a power cut: what is written is on disk before it has its name.
+
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+};
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// [`LocalFileSystem`], which never calls fsync, with fsync of data before it gets its name, and of the name.
+///
+/// A conditional create writes a temporary file beside the target (`name#0192…`: a name that listings leave out), syncs it
+/// and links it to the target: the link fails where the target exists, and no reader ever sees half a file.
+#[derive(Debug, Clone)]
+pub(super) struct DurableLocal {
+    inner: Arc<LocalFileSystem>,
+}
+
+impl DurableLocal {
+    pub(super) fn new() -> Self {
+        DurableLocal { inner: Arc::new(LocalFileSystem::new()) }
+    }
+}
+
+impl fmt::Display for DurableLocal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("local files")
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for DurableLocal {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let target = self.inner.path_to_filesystem(location)?;
+        let create = match opts.mode {
+            PutMode::Create => true,
+            PutMode::Overwrite => false,
+            PutMode::Update(_) => {
+                return Err(Error::NotImplemented {
+                    operation: "put with PutMode::Update".into(),
+                    implementer: self.to_string(),
+                });
+            }
+        };
+        let path = location.to_string();
+        blocking(move || put(&target, &payload, create).map_err(|error| told(&path, error))).await
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let inner = self.inner.put_multipart_opts(location, opts).await?;
+        Ok(Box::new(DurableUpload {
+            inner,
+            target: self.inner.path_to_filesystem(location)?,
+            path: location.to_string(),
+        }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await?;
+        let target = self.inner.path_to_filesystem(to)?;
+        let path = to.to_string();
+        blocking(move || sync_folders(&target).map_err(|error| told(&path, error))).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.inner.rename_opts(from, to, options).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|source| Error::JoinError { source })?
+}
+
+fn put(target: &std::path::Path, payload: &PutPayload, create: bool) -> std::io::Result<PutResult> {
+    if let Some(parent) = target.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let mut staged = target.as_os_str().to_owned();
+    // Listings leave out `#` and digits: see the regular expression in object_store's documentation of LocalFileSystem.
+    staged.push(format!("#{}", uuid::Uuid::new_v4().as_u128()));
+    let staged = PathBuf::from(staged);
+    let result = write_synced(&staged, payload).and_then(|()| match create {
+        true => std::fs::hard_link(&staged, target),
+        false => std::fs::rename(&staged, target),
+    });
+    if create || result.is_err() {
+        let _ = std::fs::remove_file(&staged);
+    }
+    result?;
+    sync_folders(target)?;
+    Ok(PutResult { e_tag: None, version: None })
+}
+
+fn write_synced(path: &std::path::Path, payload: &PutPayload) -> std::io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    for chunk in payload.iter() {
+        file.write_all(chunk)?;
+    }
+    file.sync_all()
+}
+
+/// Syncs the folder that holds `target`, and the ones above it: a new folder's own name must survive as well.
+fn sync_folders(target: &std::path::Path) -> std::io::Result<()> {
+    for folder in target.ancestors().skip(1).take(4) {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // Some file systems cannot sync a folder, and one that we may not open is not one that we made.
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+                ) =>
+            {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn told(path: &str, error: std::io::Error) -> Error {
+    let path = path.to_owned();
+    match error.kind() {
+        ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: error.into() },
+        ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: error.into() },
+        _ => Error::Generic { store: "local files", source: format!("cannot write /{path}: {error}").into() },
+    }
+}
+
+#[derive(Debug)]
+struct DurableUpload {
+    inner: Box<dyn MultipartUpload>,
+    target: PathBuf,
+    path: String,
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for DurableUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let result = self.inner.complete().await?;
+        let (target, path) = (self.target.clone(), self.path.clone());
+        blocking(move || {
+            File::open(&target)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| sync_folders(&target))
+                .map_err(|error| told(&path, error))
+        })
+        .await?;
+        Ok(result)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::ObjectStoreExt;
+
+    #[tokio::test]
+    async fn one_of_many_creates_wins_and_nothing_else_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DurableLocal::new();
+        let path = Path::from_absolute_path(dir.path().join("a/b/commit.json")).unwrap();
+        let creates = (0..32u8).map(|n| {
+            let (store, path) = (store.clone(), path.clone());
+            async move { store.put_opts(&path, vec![n; 1000].into(), PutMode::Create.into()).await }
+        });
+        let results = futures::future::join_all(creates).await;
+        let winner = results.iter().position(Result::is_ok).unwrap();
+        assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 1);
+        assert!(results.iter().filter_map(|r| r.as_ref().err()).all(|e| matches!(e, Error::AlreadyExists { .. })));
+        assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), vec![winner as u8; 1000]);
+        assert_eq!(std::fs::read_dir(dir.path().join("a/b")).unwrap().count(), 1);
+    }
+}
