@@ -230,6 +230,9 @@ impl Commit {
             ))
             .hint("use the newer firelake that wrote it"));
         }
+        if envelope.firelake != FORMAT {
+            return Err(damaged(format!("it says that its format is {}", envelope.firelake)));
+        }
         let actual = checksum(envelope.commit.get());
         if actual != envelope.crc32 {
             return Err(damaged(format!("its checksum is {actual}, it should be {}", envelope.crc32)));
