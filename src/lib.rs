@@ -8,6 +8,8 @@ pub mod storage;
 // what things are: pure
 pub mod table;
 // raw objects in
+pub mod decode;
+pub mod landing;
 // job 1: compact
 pub mod ledger;
 // job 2: publish

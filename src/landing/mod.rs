@@ -1,0 +1,8 @@
+//! Landed objects: listing them, what their keys say, and their bytes without compression.
+
+pub mod compression;
+mod key;
+mod list;
+
+pub use key::{delivery_time, has_date_folders};
+pub use list::{LandedObject, head, list};
