@@ -99,6 +99,7 @@ impl RowBuilder {
         for (at, column) in self.columns.iter_mut().enumerate() {
             let Some(column) = column else { continue };
             let taken = self.sources.first_present(&column.from);
+            column.last_time = None;
             let fits = match taken {
                 Some(item) => column.append(buffer, &fields.items[item], &mut self.scratch),
                 None => {
@@ -269,7 +270,6 @@ impl FieldColumn {
 
     /// Appends one value; false where it did not fit, and NULL was appended.
     fn append(&mut self, buffer: &[u8], field: &FieldSpan, scratch: &mut Vec<u8>) -> bool {
-        self.last_time = None;
         let raw = &buffer[field.value.clone()];
         let text = match field.kind {
             Kind::Null => {
