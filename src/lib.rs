@@ -11,6 +11,7 @@ pub mod table;
 pub mod decode;
 pub mod landing;
 // job 1: compact
+pub mod compact;
 pub mod ledger;
 // job 2: publish
 pub mod catalog;

@@ -53,6 +53,14 @@ impl Location {
         Ok(Location { store: Arc::new(DurableLocal::new()), root: "file:///".into(), prefix })
     }
 
+    /// Opens a URL that a ledger remembers; one that is among `known` is that one, with the store it was opened with.
+    pub fn open_like(url: &str, known: &[Location]) -> Result<Self> {
+        match known.iter().find(|location| location.url() == url) {
+            Some(location) => Ok(location.clone()),
+            None => Self::open(url),
+        }
+    }
+
     /// A place in a store that the caller opened; `root` is the URL of the store's own root, with its last slash.
     pub fn in_store(store: Arc<dyn ObjectStore>, root: &str, prefix: &str) -> Self {
         Location { store, root: root.into(), prefix: Path::from(prefix) }

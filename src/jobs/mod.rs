@@ -1,1 +1,4 @@
-//! jobs
+//! One file a job: what the command line calls and what tests drive. Jobs bring the modules together; they print nothing.
+
+pub mod compact;
+pub mod files;

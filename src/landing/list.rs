@@ -7,10 +7,13 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use std::sync::Arc;
 
 /// An object that Firehose, or anybody, put below a landing prefix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LandedObject {
+    /// The store that it is in.
+    pub store: Arc<dyn ObjectStore>,
     /// Canonical URL: its identity.
     pub url: String,
     /// Its key in the store.
@@ -60,6 +63,7 @@ pub async fn head(landing: &Location, url: &str) -> Result<Option<LandedObject>>
 fn landed(landing: &Location, meta: ObjectMeta) -> LandedObject {
     let key = landing.relative(&meta.location).unwrap_or(meta.location.as_ref());
     LandedObject {
+        store: landing.store().clone(),
         url: landing.url_of(&meta.location),
         delivered: delivery_time(key).unwrap_or(meta.last_modified),
         path: meta.location,

@@ -1,0 +1,99 @@
+//! What several commands share: finding `firelake.toml`, the lake and the table in it, and printing numbers.
+
+use crate::config::{Config, DEFAULT_DATABASE, is_schema_file};
+use crate::error::{Error, Result};
+use crate::storage::Location;
+use crate::table::{TableSchema, shipped_schema, shipped_schemas};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Where the lake is: the same options everywhere.
+#[derive(clap::Args, Clone)]
+pub(super) struct LakeArgs {
+    /// The lake: a folder, or its URL
+    #[arg(long, value_name = "URL", global = false)]
+    pub(super) lake: Option<String>,
+    /// The database of tables that name none [default: logs]
+    #[arg(long, value_name = "NAME")]
+    pub(super) database: Option<String>,
+    /// The configuration [default: firelake.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+impl LakeArgs {
+    /// The configuration that is named, or that lies in the working folder, or none.
+    pub(super) fn config(&self) -> Result<Config> {
+        let default = Path::new("firelake.toml");
+        let path = match &self.config {
+            Some(path) => path,
+            None if default.exists() => default,
+            None => return Ok(Config::default()),
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::usage(format!("cannot read the configuration {}", path.display())).caused_by(e))?;
+        Config::parse(path, &text)
+    }
+
+    pub(super) fn lake(&self, config: &Config) -> Result<Location> {
+        let text = self.lake.as_ref().or(config.lake.as_ref());
+        let text = text.ok_or_else(|| {
+            Error::usage("which lake?").hint("pass --lake with a folder, or write lake = \"…\" into firelake.toml")
+        })?;
+        Location::open(text)
+    }
+
+    pub(super) fn database(&self, config: &Config) -> String {
+        self.database.clone().or_else(|| config.database.clone()).unwrap_or_else(|| DEFAULT_DATABASE.into())
+    }
+}
+
+/// A shipped schema by its name, or a file.
+pub(super) fn schema(text: &str) -> Result<TableSchema> {
+    if let Some(shipped) = shipped_schema(text) {
+        return TableSchema::parse(text, text, shipped);
+    }
+    let path = Path::new(text);
+    if !is_schema_file(text) && !path.exists() {
+        let known: Vec<&str> = shipped_schemas().collect();
+        return Err(Error::usage(format!("there is no schema {text}"))
+            .hint(format!("the shipped ones are {}; a schema file is named by its path, such as ./{text}.toml", known.join(", "))));
+    }
+    let content = std::fs::read_to_string(path).map_err(|e| Error::usage(format!("cannot read the schema file {text}")).caused_by(e))?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    TableSchema::parse(&stem, text, &content)
+}
+
+/// A number with its thousands apart.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
+/// "1 object", "2 objects".
+pub(super) fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", count(n))
+}
+
+/// Bytes as people say them.
+pub(super) fn bytes(n: u64) -> String {
+    indicatif::HumanBytes(n).to_string()
+}
+
+/// A line of data on stdout.
+pub(super) fn print(line: impl std::fmt::Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").map_err(|e| Error::storage("cannot write to stdout").caused_by(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([count(0), count(999), count(1000), count(1234567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([counted(1, "object"), counted(2, "object")], ["1 object", "2 objects"]);
+    }
+}

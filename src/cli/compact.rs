@@ -1,0 +1,245 @@
+//! `firelake compact`: one table by flags, or every table of `firelake.toml`.
+
+use super::common::{LakeArgs, bytes, count, counted, print, schema};
+use super::progress;
+use crate::catalog::FileCatalog;
+use crate::compact::{BatchLimits, WorkLimits};
+use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
+use crate::error::{Error, Result};
+use crate::jobs::compact::{CompactJob, CompactReport, CompactSummary};
+use crate::storage::Location;
+use crate::table::TableId;
+use chrono::{TimeDelta, Utc};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LOOKBACK: Duration = Duration::from_secs(72 * 3600);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    lake: LakeArgs,
+    /// A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is made
+    #[arg(long, value_name = "URL")]
+    landing: Vec<String>,
+    /// A shipped schema (combined_apache, apache_json) or a schema file. Needed once, when the table is made
+    #[arg(long, value_name = "NAME|FILE")]
+    schema: Option<String>,
+    /// The table [default: the schema's name; without flags, every table of firelake.toml]
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// Where the table is published [default: file]
+    #[arg(long, value_name = "KIND", value_parser = ["file"])]
+    catalog: Option<String>,
+    /// Leave objects younger than this for a later run [default: 0s]
+    #[arg(long, value_name = "SPAN")]
+    settle: Option<Span>,
+    /// How far back of the newest known delivery hour to list [default: 72h]
+    #[arg(long, value_name = "SPAN")]
+    lookback: Option<Span>,
+    /// Exit with 3 where more than this share of the records is rejected, such as 1%; what was read is committed all the same
+    #[arg(long, value_name = "SHARE")]
+    max_rejected: Option<Share>,
+    /// Take a landing prefix that the table does not have yet into it
+    #[arg(long)]
+    add_landing: bool,
+    /// Print a JSON object a table
+    #[arg(long)]
+    json: bool,
+    /// Threads that decode, and as many that write [default: one a processor]
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    threads: Option<usize>,
+    /// Landed bytes of one commit at most, in MiB
+    #[arg(long, value_name = "MIB", hide_short_help = true, default_value_t = BatchLimits::default().bytes >> 20)]
+    batch_mib: u64,
+}
+
+pub(super) async fn run(args: Args) -> Result<u8> {
+    let config = args.lake.config()?;
+    let tables = args.tables(&config)?;
+    let mut code = 0;
+    for (name, table) in tables {
+        let outcome = run_table(&args, &config, name, &table).await;
+        let this = outcome.unwrap_or_else(|error| {
+            super::tell(&error);
+            error.kind().exit_code()
+        });
+        code = worse(code, this);
+    }
+    Ok(code)
+}
+
+/// A failed check (3) is told even where objects wait (1): it is the rarer news. Else the first failure stays.
+fn worse(a: u8, b: u8) -> u8 {
+    match (a, b) {
+        (0, b) => b,
+        (_, 3) => 3,
+        (a, _) => a,
+    }
+}
+
+impl Args {
+    /// The tables to do: the one that flags name, with what the configuration says of it, or all of the configuration.
+    fn tables(&self, config: &Config) -> Result<Vec<(Option<String>, TableConfig)>> {
+        let all = || config.table.iter().map(|(name, table)| (Some(name.clone()), table.clone())).collect();
+        match (&self.table, &self.schema) {
+            (Some(name), _) => Ok(vec![(Some(name.clone()), config.table.get(name).cloned().unwrap_or_default())]),
+            (None, Some(_)) => Ok(vec![(None, TableConfig::default())]),
+            (None, None) if !self.landing.is_empty() => {
+                Err(Error::usage("which table?").hint("pass --table, or --schema to make one of that name"))
+            }
+            (None, None) if config.table.is_empty() => Err(Error::usage("there is no table to compact")
+                .hint("pass --landing, --schema, --lake and --table, or write a [table.NAME] into firelake.toml")),
+            (None, None) => Ok(all()),
+        }
+    }
+
+    fn job(&self, config: &Config, name: Option<String>, table: &TableConfig) -> Result<CompactJob> {
+        let schema = self.schema.as_ref().or(table.schema.as_ref()).map(|text| schema(text)).transpose()?;
+        let name = name.or_else(|| schema.as_ref().map(|schema| schema.name.clone())).unwrap_or_default();
+        let landing = if self.landing.is_empty() { &table.landing } else { &self.landing };
+        let lake = self.lake.lake(config)?;
+        let span = |flag: Option<Span>, file: Option<Span>, default: Duration| {
+            let span = flag.or(file).map_or(default, |span| span.0);
+            TimeDelta::from_std(span).map_err(|e| Error::usage(format!("a span of {span:?} is too long")).caused_by(e))
+        };
+        let catalog = match config.catalog {
+            CatalogKind::File => Arc::new(FileCatalog::new(&lake)),
+        };
+        Ok(CompactJob {
+            table: TableId::new(&self.lake.database(config), &name)?,
+            landing: landing.iter().map(|text| Location::open(text)).collect::<Result<_>>()?,
+            schema,
+            catalog,
+            settle: span(self.settle, table.settle, Duration::ZERO)?,
+            lookback: span(self.lookback, table.lookback, LOOKBACK)?,
+            add_landing: self.add_landing,
+            batch: BatchLimits { bytes: self.batch_mib.max(1) << 20, ..Default::default() },
+            work: WorkLimits { threads: self.threads.unwrap_or(WorkLimits::default().threads).max(1), ..Default::default() },
+            now: Utc::now(),
+            writer: writer(),
+            watch: Default::default(),
+            lake,
+        })
+    }
+}
+
+/// Who writes, for people who read the ledger.
+pub(super) fn writer() -> String {
+    let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty()).unwrap_or_else(|| "unknown".into());
+    format!("firelake {} on {host}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())
+}
+
+async fn run_table(args: &Args, config: &Config, name: Option<String>, table: &TableConfig) -> Result<u8> {
+    let mut job = args.job(config, name, table)?;
+    let (bar, watch) = progress::bar();
+    job.watch = watch;
+    let started = Instant::now();
+    let outcome = job.run().await;
+    bar.finish_and_clear();
+    let report = outcome?;
+    match args.json {
+        true => print(json(&report.summary)?)?,
+        false => eprintln!("{}", sentence(&report, started.elapsed())),
+    }
+    Ok(verdict(&report, args.max_rejected.or(table.max_rejected)))
+}
+
+fn json(summary: &CompactSummary) -> Result<String> {
+    serde_json::to_string(summary).map_err(|e| Error::internal("cannot write the summary as JSON").caused_by(e))
+}
+
+/// Tells what went less than well, and gives the exit code.
+fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
+    let table = &report.summary.table;
+    for warning in &report.warnings {
+        eprintln!("warning: {table}: {warning}");
+    }
+    let mut code = 0;
+    if let Some(error) = &report.unpublished {
+        super::tell(error);
+        code = error.kind().exit_code();
+    }
+    if !report.waiting.is_empty() {
+        tell_waiting(report);
+        code = worse(code, 1);
+    }
+    if let Some(Share(limit)) = max_rejected.filter(|limit| report.rejected_share() > limit.0) {
+        eprintln!("error: {table}: {:.2} % of the records were rejected, more than --max-rejected {}", report.rejected_share() * 100.0, percent(limit));
+        eprintln!("hint: all of them are kept: SELECT reason, count(*) FROM {table}_rejected GROUP BY reason");
+        code = worse(code, 3);
+    }
+    code
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e6).round() / 1e4)
+}
+
+fn tell_waiting(report: &CompactReport) {
+    const SHOWN: usize = 10;
+    eprintln!("error: {}: {} could not be read and wait for a later run", report.summary.table, counted(report.summary.objects_waiting, "object"));
+    for waiting in report.waiting.iter().take(SHOWN) {
+        eprintln!("  {}: {}", waiting.url, waiting.reason);
+    }
+    if report.waiting.len() > SHOWN {
+        eprintln!("  … and {} more", count((report.waiting.len() - SHOWN) as u64));
+    }
+    eprintln!("hint: the rest is committed; each run tries these again, and ends with exit code 1 as long as any waits");
+}
+
+/// What a run did, in a sentence or two.
+pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
+    let s = &report.summary;
+    let mut text = format!("{}.{}: ", s.database, s.table);
+    match s.commits {
+        _ if s.objects == 0 => text.push_str("nothing new to compact"),
+        None => text.push_str("nothing new to compact"),
+        Some([first, last]) => {
+            let commits = if first == last { format!("commit {first}") } else { format!("commits {first} to {last}") };
+            text += &format!(
+                "{} ({}) with {} into {} in {} ({}), {commits}, {:.1} s",
+                counted(s.objects, "object"),
+                bytes(s.bytes_read),
+                counted(s.records_read, "record"),
+                counted(s.files_written, "file"),
+                counted(s.partitions, "partition"),
+                bytes(s.bytes_written),
+                took.as_secs_f64()
+            );
+            if s.records_rejected > 0 {
+                text += &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
+            }
+            if report.by_delivery > 0 {
+                text += &format!("\n  {} without a usable event time went by the delivery time", counted(report.by_delivery, "row"));
+            }
+        }
+    }
+    if report.settling > 0 {
+        text += &format!("\n  {} younger than --settle left for a later run", counted(report.settling as u64, "object"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_rejects_are_told_even_where_objects_wait() {
+        let mut report = CompactReport::default();
+        report.summary = CompactSummary { records_read: 100, records_rejected: 2, ..Default::default() };
+        assert_eq!(verdict(&report, None), 0);
+        assert_eq!(verdict(&report, Some(Share(0.02))), 0);
+        assert_eq!(verdict(&report, Some(Share(0.01))), 3);
+        report.waiting.push(crate::ledger::Waiting { url: "x".into(), reason: "y".into(), since: chrono::DateTime::UNIX_EPOCH });
+        assert_eq!(verdict(&report, None), 1);
+        assert_eq!(verdict(&report, Some(Share(0.01))), 3);
+    }
+
+    #[test]
+    fn failures_keep_the_first_but_for_a_check() {
+        assert_eq!([worse(0, 1), worse(1, 0), worse(1, 75), worse(75, 3), worse(3, 1), worse(2, 1)], [1, 1, 1, 3, 3, 2]);
+    }
+}

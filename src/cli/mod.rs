@@ -1,0 +1,90 @@
+//! The command line: one file a subcommand. The only place that prints, reads the environment or the clock, or exits.
+
+mod common;
+mod compact;
+mod demo;
+mod files;
+mod generate;
+mod progress;
+mod queries;
+mod query;
+
+use crate::error::{Error, Kind, Result};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Firehose in, Parquet lake out, SQL anywhere.
+#[derive(Parser)]
+#[command(name = "firelake", version, about, max_term_width = 110, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; \
+3 more rejected records than --max-rejected; 75 try again later; 130 stopped by Ctrl-C.\n\n\
+A first look, with no AWS and no data of yours: firelake demo";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Turn landed JSON objects into Parquet, each record exactly once, and publish
+    Compact(compact::Args),
+    /// Ask the lake a question in SQL, or by the name of a query
+    Query(query::Args),
+    /// List the named queries, or print the text of one
+    Queries(queries::Args),
+    /// Print a table's live files, for programs that read Parquet themselves
+    Files(files::Args),
+    /// Write a made-up access log as Firehose would deliver it
+    Generate(generate::Args),
+    /// Generate, compact and query a small lake, and say what to try next
+    Demo(demo::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Error::internal("cannot start the runtime").caused_by(error)),
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = run(cli.command) => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Cancelled, "stopped by Ctrl-C")
+                .hint("nothing half-written is visible; run the same command again to go on")),
+        }
+    });
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if crate::output::reader_is_gone(&error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> Result<u8> {
+    match command {
+        Command::Compact(args) => compact::run(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Queries(args) => queries::run(args),
+        Command::Files(args) => files::run(args).await,
+        Command::Generate(args) => generate::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    tell(error);
+    ExitCode::from(error.kind().exit_code())
+}
+
+/// Tells an error as DESIGN promises: what and where, what led to it, what to do next.
+fn tell(error: &Error) {
+    let mut lines = error.chain().into_iter();
+    eprintln!("error: {}", lines.next().unwrap_or_default());
+    lines.for_each(|cause| eprintln!("caused by: {cause}"));
+    if let Some(hint) = error.hint_text() {
+        eprintln!("hint: {hint}");
+    }
+}

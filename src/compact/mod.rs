@@ -1,0 +1,143 @@
+//! Job 1: landed objects to Parquet, each record exactly once. One run, step by step:
+//!
+//! 1. [`candidates`]: (listed ∪ waiting) − compacted, oldest first.
+//! 2. [`batches`]: whole objects, bounded by bytes and count. Pure.
+//! 3. [`attempt`](work::attempt): read, decode, split by partition, sort, write, all under a fresh attempt.
+//! 4. Commit by [`Ledger::append`]: conditional create, read-back, rebase.
+//!
+//! Lost a race: the attempt is abandoned, never deleted, and what is still to do is planned again.
+
+mod fetch;
+mod plan;
+mod split;
+mod work;
+mod write;
+
+pub use plan::{BatchLimits, Candidates, batches, candidates};
+pub use work::{Progress, WorkLimits};
+
+use crate::error::{Error, Kind, Result};
+use crate::landing::LandedObject;
+use crate::ledger::{Action, Appended, Commit, Ledger, Snapshot, Waiting};
+use crate::storage::Location;
+use crate::table::TableSchema;
+use chrono::{DateTime, Utc};
+use work::Attempt;
+
+/// How often one batch is planned again after lost races, or without an object that turned out unreadable late.
+const REPLANS: usize = 20;
+
+/// What a run needs besides its objects.
+pub struct Run<'a> {
+    /// The table's folder.
+    pub table: &'a Location,
+    /// Its ledger.
+    pub ledger: &'a Ledger,
+    /// Its schema.
+    pub schema: &'a TableSchema,
+    /// Bounds of batches.
+    pub batch: BatchLimits,
+    /// Threads and memory.
+    pub work: WorkLimits,
+    /// The clock.
+    pub now: DateTime<Utc>,
+    /// Who writes, for people who read the ledger.
+    pub writer: &'a str,
+    /// Told as the work goes on.
+    pub progress: &'a Progress,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// This run's commits, oldest first.
+    pub commits: Vec<Commit>,
+    /// Landed bytes that were read for them.
+    pub bytes_read: u64,
+}
+
+impl Run<'_> {
+    /// Compacts `objects`, batch by batch, onto `snapshot`, which is the newest state in the end. `full_listing` goes into
+    /// the first commit; where there is none to make, an empty one is made for it.
+    pub async fn compact(
+        &self,
+        snapshot: &mut Snapshot,
+        objects: Vec<LandedObject>,
+        full_listing: bool,
+    ) -> Result<Done> {
+        let mut done = Done::default();
+        let mut listed_at = full_listing.then_some(self.now);
+        for batch in batches(objects, &self.batch) {
+            self.compact_batch(snapshot, batch, &mut listed_at, &mut done).await?;
+        }
+        if listed_at.is_some() {
+            let commit = Commit { full_listing_at: listed_at, ..Commit::new(Action::Add, self.now, self.writer) };
+            self.append(snapshot, commit, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    async fn compact_batch(
+        &self,
+        snapshot: &mut Snapshot,
+        mut batch: Vec<LandedObject>,
+        listed_at: &mut Option<DateTime<Utc>>,
+        done: &mut Done,
+    ) -> Result<()> {
+        for _ in 0..REPLANS {
+            batch.retain(|object| !snapshot.compacted.contains_key(&object.url));
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let attempt = work::attempt(self, &batch).await?;
+            let bytes_read = attempt.inputs.iter().map(|input| input.size).sum::<u64>();
+            let commit = self.commit_of(attempt, snapshot, *listed_at);
+            if commit.inputs.is_empty() && commit.waiting.is_empty() {
+                return Ok(());
+            }
+            if self.append(snapshot, commit, done).await? {
+                done.bytes_read += bytes_read;
+                *listed_at = None;
+                return Ok(());
+            }
+        }
+        Err(Error::new(
+            Kind::TryAgain,
+            format!("lost the race for a commit {REPLANS} times: other compactors are at work on {}", self.table),
+        )
+        .hint("nothing is lost or counted twice; run the same command again, or fewer compactors at once"))
+    }
+
+    /// Appends; true where it is committed, false where the work must be planned again on the newer snapshot.
+    async fn append(&self, snapshot: &mut Snapshot, commit: Commit, done: &mut Done) -> Result<bool> {
+        match self.ledger.append(snapshot, commit.clone()).await? {
+            Appended::Committed(next) => {
+                let number = next.head;
+                *snapshot = *next;
+                done.commits.push(Commit { number, ..commit });
+                Ok(true)
+            }
+            Appended::Conflict { .. } => {
+                self.ledger.catch_up(snapshot).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn commit_of(&self, attempt: Attempt, snapshot: &Snapshot, full_listing_at: Option<DateTime<Utc>>) -> Commit {
+        let news = |waiting: Waiting| match snapshot.waiting.get(&waiting.url) {
+            Some(known) if known.reason == waiting.reason => None,
+            Some(known) => Some(Waiting { since: known.since, ..waiting }),
+            None => Some(waiting),
+        };
+        Commit {
+            attempt: (!attempt.files.is_empty()).then_some(attempt.id),
+            inputs: attempt.inputs,
+            waiting: attempt.waiting.into_iter().filter_map(news).collect(),
+            add: attempt.files,
+            counts: attempt.counts,
+            full_listing_at,
+            ..Commit::new(Action::Add, self.now, self.writer)
+        }
+    }
+}

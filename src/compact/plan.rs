@@ -1,0 +1,102 @@
+//! What there is to do, and in which portions. Pure.
+
+use crate::landing::LandedObject;
+use crate::ledger::Snapshot;
+use chrono::{DateTime, Utc};
+
+/// Bounds of one batch, which is one commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Landed bytes; an object that is larger is a batch of its own.
+    pub bytes: u64,
+    /// Objects: each is a line in the commit.
+    pub objects: usize,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        BatchLimits { bytes: 1 << 30, objects: 20_000 }
+    }
+}
+
+/// The objects that a run takes, and why others are left.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// To compact, oldest delivery first.
+    pub objects: Vec<LandedObject>,
+    /// Compacted already.
+    pub compacted: usize,
+    /// Younger than `settle`: the next run takes them.
+    pub settling: usize,
+}
+
+/// (listed ∪ waiting) − compacted; `listed` holds the waiting ones that still exist. Objects that were changed after
+/// `settled_before` are left out.
+pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settled_before: DateTime<Utc>) -> Candidates {
+    let mut found = Candidates::default();
+    for object in listed {
+        if snapshot.compacted.contains_key(&object.url) {
+            found.compacted += 1;
+        } else if object.last_modified > settled_before {
+            found.settling += 1;
+        } else {
+            found.objects.push(object);
+        }
+    }
+    found.objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
+    found.objects.dedup_by(|a, b| a.url == b.url);
+    found
+}
+
+/// Portions of whole objects in the given order.
+pub fn batches(objects: Vec<LandedObject>, limits: &BatchLimits) -> Vec<Vec<LandedObject>> {
+    let mut batches: Vec<Vec<LandedObject>> = Vec::new();
+    let mut bytes = 0;
+    for object in objects {
+        match batches.last_mut() {
+            Some(batch) if bytes + object.size <= limits.bytes && batch.len() < limits.objects => {
+                bytes += object.size;
+                batch.push(object);
+            }
+            _ => {
+                bytes = object.size;
+                batches.push(vec![object]);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+    use std::sync::Arc;
+
+    fn object(name: &str, size: u64) -> LandedObject {
+        let time = DateTime::from_timestamp(name.len() as i64, 0).unwrap();
+        LandedObject {
+            store: Arc::new(InMemory::new()),
+            url: format!("memory:///{name}"),
+            path: name.into(),
+            size,
+            etag: None,
+            last_modified: time,
+            delivered: time,
+        }
+    }
+
+    #[test]
+    fn batches_hold_whole_objects_up_to_the_bounds() {
+        let sizes = |batches: Vec<Vec<LandedObject>>| -> Vec<Vec<u64>> {
+            batches.iter().map(|b| b.iter().map(|o| o.size).collect()).collect()
+        };
+        let objects = |sizes: &[u64]| sizes.iter().map(|s| object("x", *s)).collect::<Vec<_>>();
+        let limits = BatchLimits { bytes: 10, objects: 3 };
+        assert_eq!(
+            sizes(batches(objects(&[4, 6, 1, 20, 0, 0, 0, 0]), &limits)),
+            [vec![4, 6], vec![1], vec![20], vec![0, 0, 0], vec![0]]
+        );
+        assert!(batches(vec![], &limits).is_empty());
+    }
+}

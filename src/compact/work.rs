@@ -1,0 +1,290 @@
+//! One attempt: threads that decode, threads that write, and what they made.
+//!
+//! An object counts whole or not at all: its rows are held back until its last byte was read. One that is too large to
+//! hold is handed on early; where such a one fails after all, the attempt is given up and done again without it.
+
+use super::Run;
+use super::fetch::{Body, fetch};
+use super::split::Splitter;
+use super::write::{Piece, Writers};
+use crate::decode::{Decoded, Decoder, ObjectCounts, RejectedRecord, rejected_batch};
+use crate::error::{Error, Kind, Result};
+use crate::landing::{LandedObject, compression};
+use crate::ledger::{Counts, DataFile, Input, Waiting};
+use crate::table::{FileSet, Partition, PartitionKey};
+use futures::StreamExt;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, mpsc::SyncSender};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// Threads and memory of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkLimits {
+    /// Threads that decode, and as many that write.
+    pub threads: usize,
+    /// Rows held in memory before some are written, in bytes over all threads.
+    pub memory: usize,
+    /// Partition files open at once, over all threads.
+    pub open_files: usize,
+}
+
+impl Default for WorkLimits {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        WorkLimits { threads, memory: 256 << 20, open_files: 128 }
+    }
+}
+
+/// Told when an object is done with: its landed bytes.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// What an attempt made. Nothing of it counts before its commit.
+pub(super) struct Attempt {
+    pub(super) id: Uuid,
+    pub(super) inputs: Vec<Input>,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) files: Vec<DataFile>,
+    pub(super) counts: Counts,
+}
+
+/// Bytes of rows that one object may hold back.
+const HELD: usize = 48 << 20;
+/// Objects that are fetched ahead.
+const AHEAD: usize = 8;
+
+/// Why the work on one object ended.
+enum Failure {
+    /// It is left out, and waits.
+    Waits(Error),
+    /// It failed after some of its rows were handed on.
+    Spoils(Error),
+    /// Nothing to do with the object.
+    Fatal(Error),
+}
+
+/// Does a batch under fresh attempts until one holds only whole objects.
+pub(super) async fn attempt(run: &Run<'_>, batch: &[LandedObject]) -> Result<Attempt> {
+    let mut spoilt: HashMap<usize, Error> = HashMap::new();
+    loop {
+        match once(run, batch, &spoilt).await? {
+            Ok(attempt) => return Ok(attempt),
+            Err((object, error)) => spoilt.insert(object, error),
+        };
+    }
+}
+
+type Job = (usize, Result<Body>);
+type Outcome = (usize, Result<ObjectCounts, Failure>);
+
+/// One attempt; the inner error is an object that spoilt it.
+async fn once(
+    run: &Run<'_>,
+    batch: &[LandedObject],
+    spoilt: &HashMap<usize, Error>,
+) -> Result<Result<Attempt, (usize, Error)>> {
+    let id = Uuid::now_v7();
+    let writers = Writers::start(run, id);
+    let (send, receive) = mpsc::channel::<Job>(2);
+    let receive = Arc::new(Mutex::new(receive));
+    let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
+    let threads = (0..run.work.threads.clamp(1, batch.len())).map(|_| {
+        let worker = Worker {
+            decoder: Decoder::new(run.schema)?,
+            splitter: Splitter::new(run.schema.partitions.clone()),
+            to_writers: writers.senders(),
+            progress: run.progress.clone(),
+            objects: objects.clone(),
+        };
+        let receive = receive.clone();
+        Ok(tokio::task::spawn_blocking(move || worker.work(&receive)))
+    });
+    let threads = threads.collect::<Result<Vec<_>>>()?;
+    drop(receive);
+
+    let wanted = (0..batch.len()).filter(|object| !spoilt.contains_key(object));
+    let mut bodies =
+        futures::stream::iter(wanted).map(|at| async move { (at, fetch(&batch[at]).await) }).buffered(AHEAD);
+    while let Some(job) = bodies.next().await {
+        if send.send(job).await.is_err() {
+            break; // every worker stopped: their outcomes say why
+        }
+    }
+    drop((send, bodies));
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for thread in threads {
+        outcomes.extend(thread.await.map_err(panicked)?);
+    }
+    let files = writers.finish().await?;
+    for (at, error) in spoilt {
+        let told = Error::new(error.kind(), error.message());
+        outcomes.push((*at, Err(Failure::Waits(told))));
+    }
+    outcomes.sort_by_key(|(at, _)| *at);
+    assemble(run, id, batch, outcomes, files)
+}
+
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::internal("a worker thread died; nothing of this attempt is visible").caused_by(error)
+}
+
+fn assemble(
+    run: &Run<'_>,
+    id: Uuid,
+    batch: &[LandedObject],
+    outcomes: Vec<Outcome>,
+    mut files: Vec<DataFile>,
+) -> Result<Result<Attempt, (usize, Error)>> {
+    let mut attempt =
+        Attempt { id, inputs: Vec::new(), waiting: Vec::new(), files: Vec::new(), counts: Counts::default() };
+    let mut places: HashMap<u32, u32> = HashMap::new();
+    for (at, outcome) in outcomes {
+        let object = &batch[at];
+        match outcome {
+            Ok(counts) => {
+                places.insert(at as u32, attempt.inputs.len() as u32);
+                attempt.count(&counts);
+                attempt.inputs.push(input(object, &counts));
+            }
+            Err(Failure::Waits(error)) => {
+                attempt.waiting.push(Waiting {
+                    url: object.url.clone(),
+                    reason: error.message().into(),
+                    since: run.now,
+                });
+            }
+            Err(Failure::Spoils(error)) => return Ok(Err((at, error))),
+            Err(Failure::Fatal(error)) => return Err(error),
+        }
+    }
+    for file in &mut files {
+        file.inputs = file.inputs.iter().filter_map(|at| places.get(at).copied()).collect();
+        file.inputs.sort_unstable();
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    attempt.files = files;
+    Ok(Ok(attempt))
+}
+
+impl Attempt {
+    fn count(&mut self, object: &ObjectCounts) {
+        self.counts.records_read += object.records;
+        self.counts.records_rejected += object.rejected;
+        self.counts.rows_written += object.records - object.rejected;
+        self.counts.by_delivery += object.by_delivery;
+    }
+}
+
+fn input(object: &LandedObject, counts: &ObjectCounts) -> Input {
+    Input {
+        url: object.url.clone(),
+        etag: object.etag.clone(),
+        size: object.size,
+        delivered: object.delivered,
+        records: counts.records,
+        rejected: counts.rejected,
+    }
+}
+
+/// A thread that decodes.
+struct Worker {
+    decoder: Decoder,
+    splitter: Splitter,
+    to_writers: Vec<SyncSender<Piece>>,
+    progress: Progress,
+    objects: Arc<Vec<LandedObject>>,
+}
+
+impl Worker {
+    fn work(mut self, jobs: &Mutex<mpsc::Receiver<Job>>) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        loop {
+            let job = jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).blocking_recv();
+            let Some((at, body)) = job else {
+                return outcomes;
+            };
+            let outcome = body.map_err(Failure::Waits).and_then(|body| self.object(at, body));
+            let fatal = matches!(outcome, Err(Failure::Fatal(_) | Failure::Spoils(_)));
+            (self.progress)(self.objects[at].size);
+            outcomes.push((at, outcome));
+            if fatal {
+                return outcomes;
+            }
+        }
+    }
+
+    fn object(&mut self, at: usize, body: Body) -> Result<ObjectCounts, Failure> {
+        let object = self.objects[at].clone();
+        let mut held = Held { input: at as u32, pieces: Vec::new(), rejected: Vec::new(), bytes: 0, handed_on: false };
+        let result = self.decode(&object, body, &mut held);
+        let result = result.and_then(|counts| {
+            held.finish(&object)?;
+            held.hand_on(&self.to_writers)?;
+            Ok(counts)
+        });
+        result.map_err(|error| match error.kind() {
+            Kind::Unreadable if held.handed_on => Failure::Spoils(error),
+            Kind::Unreadable => Failure::Waits(error),
+            _ => Failure::Fatal(error),
+        })
+    }
+
+    fn decode(&mut self, object: &LandedObject, body: Body, held: &mut Held) -> Result<ObjectCounts> {
+        let mut plain = compression::plain(body)?;
+        let Worker { decoder, splitter, to_writers, .. } = self;
+        decoder.decode(&mut *plain, object.delivered, &mut |decoded| {
+            match decoded {
+                Decoded::Rows(rows) => {
+                    for (partition, batch) in splitter.split(rows.batch, &rows.times)? {
+                        held.push(FileSet::Data, partition, batch);
+                    }
+                }
+                Decoded::Rejected(record) => {
+                    held.bytes += record.raw.len();
+                    held.rejected.push(record);
+                }
+            }
+            match held.bytes > HELD {
+                true => held.finish(object).and_then(|()| held.hand_on(to_writers)),
+                false => Ok(()),
+            }
+        })
+    }
+}
+
+/// What one object gave so far.
+struct Held {
+    input: u32,
+    pieces: Vec<Piece>,
+    rejected: Vec<RejectedRecord>,
+    bytes: usize,
+    handed_on: bool,
+}
+
+impl Held {
+    fn push(&mut self, set: FileSet, partition: Partition, batch: arrow::array::RecordBatch) {
+        self.bytes += batch.get_array_memory_size();
+        self.pieces.push(Piece { set, partition, batch, input: self.input });
+    }
+
+    /// Makes rows of the rejected records: their partition is the day of their object's delivery.
+    fn finish(&mut self, object: &LandedObject) -> Result<()> {
+        if !self.rejected.is_empty() {
+            let batch = rejected_batch(&object.url, &self.rejected)?;
+            self.rejected.clear();
+            self.push(FileSet::Rejected, Partition::of(&[PartitionKey::by_day()], object.delivered), batch);
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self, to_writers: &[SyncSender<Piece>]) -> Result<()> {
+        for piece in self.pieces.drain(..) {
+            self.handed_on = true;
+            let writer = &to_writers[piece.writer(to_writers.len())];
+            // A writer that is gone has failed; its own error is told by `Writers::finish`.
+            writer.send(piece).map_err(|_| Error::internal("a writer stopped"))?;
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,501 @@
+//! Rows to Parquet files: a thread a share of the partitions. Rows wait in memory until they are many or memory is short,
+//! then they are sorted and become a row group.
+
+use super::Run;
+use crate::error::{Error, Result};
+use crate::ledger::{ColumnStats, DataFile};
+use crate::storage::Location;
+use crate::table::{FileSet, ParquetOptions, Partition, TableSchema};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, max, min, take_record_batch};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
+};
+use chrono::{DateTime, NaiveDate, TimeDelta};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, WriteMultipart};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// Rows of a row group: with an 8 MB limit for dictionaries this measures smallest.
+const GROUP_ROWS: usize = 1_000_000;
+const DICTIONARY_BYTES: usize = 8 << 20;
+/// Level 6 costs two thirds more CPU for a few per cent.
+const ZSTD_LEVEL: i32 = 3;
+/// A file that has reached this is closed, and the next row group begins another.
+const FILE_BYTES: u64 = 256 << 20;
+/// Encoded bytes that are kept before an upload in parts begins; smaller files are one PUT.
+const PART_BYTES: usize = 16 << 20;
+
+/// Rows of one object for one partition.
+pub(super) struct Piece {
+    pub(super) set: FileSet,
+    pub(super) partition: Partition,
+    pub(super) batch: RecordBatch,
+    /// The object's place in the batch.
+    pub(super) input: u32,
+}
+
+impl Piece {
+    /// Which writer has this partition.
+    pub(super) fn writer(&self, writers: usize) -> usize {
+        let mut hasher = DefaultHasher::new();
+        (self.set, &self.partition).hash(&mut hasher);
+        (hasher.finish() % writers as u64) as usize
+    }
+}
+
+/// The threads that write an attempt.
+pub(super) struct Writers {
+    threads: Vec<JoinHandle<Result<Vec<DataFile>>>>,
+    senders: Vec<SyncSender<Piece>>,
+}
+
+impl Writers {
+    pub(super) fn start(run: &Run<'_>, attempt: Uuid) -> Self {
+        let numbers = Arc::new(AtomicU32::new(0));
+        let count = run.work.threads.max(1);
+        let start = |_| {
+            let writer = Writer {
+                target: Target { table: run.table.clone(), attempt, numbers: numbers.clone() },
+                layouts: [Layout::data(run.schema), Layout::rejected()],
+                memory: run.work.memory / count,
+                open_files: (run.work.open_files / count).max(1),
+                buffers: BTreeMap::new(),
+                open: HashMap::new(),
+                held: 0,
+                clock: 0,
+                done: Vec::new(),
+            };
+            let (send, receive) = sync_channel(8);
+            (tokio::task::spawn_blocking(move || writer.run(receive)), send)
+        };
+        let (threads, senders) = (0..count).map(start).unzip();
+        Writers { threads, senders }
+    }
+
+    pub(super) fn senders(&self) -> Vec<SyncSender<Piece>> {
+        self.senders.clone()
+    }
+
+    /// Waits for every file to be on the store. All who send must be gone.
+    pub(super) async fn finish(self) -> Result<Vec<DataFile>> {
+        drop(self.senders);
+        let mut files = Vec::new();
+        let mut failed = None;
+        for thread in self.threads {
+            match thread.await {
+                Ok(Ok(written)) => files.extend(written),
+                Ok(Err(error)) => failed = failed.or(Some(error)),
+                Err(panic) => {
+                    failed = failed.or_else(|| {
+                        Some(
+                            Error::internal("a writer thread died; nothing of this attempt is visible")
+                                .caused_by(panic),
+                        )
+                    })
+                }
+            }
+        }
+        failed.map_or(Ok(files), Err)
+    }
+}
+
+/// How files of one set look.
+struct Layout {
+    schema: SchemaRef,
+    sort: Vec<usize>,
+    properties: WriterProperties,
+}
+
+impl Layout {
+    fn data(schema: &TableSchema) -> Self {
+        let arrow = schema.arrow();
+        let place = |name: &String| arrow.index_of(name).ok();
+        let sort: Vec<usize> = schema.parquet.sort.iter().filter_map(place).collect();
+        let properties = properties(&schema.parquet, &sort, &arrow);
+        Layout { schema: in_files(&arrow), sort, properties }
+    }
+
+    fn rejected() -> Self {
+        let columns =
+            crate::table::rejected_columns().into_iter().map(|(name, hive, _)| Field::new(name, hive.to_arrow(), true));
+        let properties = properties(&ParquetOptions::default(), &[], &Schema::empty());
+        Layout { schema: Arc::new(Schema::new(columns.collect::<Vec<_>>())), sort: vec![], properties }
+    }
+
+    /// One batch in the order of the sort columns.
+    fn sorted(&self, batches: &[RecordBatch]) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let all = concat_batches(&batches[0].schema(), batches)?;
+        if self.sort.is_empty() || is_sorted(all.column(self.sort[0])) && self.sort.len() == 1 {
+            return Ok(all);
+        }
+        let columns: Vec<SortColumn> =
+            self.sort.iter().map(|at| SortColumn { values: all.column(*at).clone(), options: None }).collect();
+        take_record_batch(&all, &lexsort_to_indices(&columns, None)?)
+    }
+
+    /// The batch as files have it: instants are marked as UTC.
+    fn for_file(&self, batch: RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let columns =
+            batch.columns().iter().map(|column| match column.as_primitive_opt::<TimestampMillisecondType>() {
+                Some(times) => Arc::new(times.clone().with_timezone("UTC")) as ArrayRef,
+                None => column.clone(),
+            });
+        RecordBatch::try_new(self.schema.clone(), columns.collect())
+    }
+}
+
+/// Whether a column of times, the usual first sort column, is in order already: what the agent sends nearly is.
+fn is_sorted(column: &ArrayRef) -> bool {
+    let times = column.as_primitive_opt::<TimestampMillisecondType>();
+    times.is_some_and(|times| times.null_count() == 0 && times.values().is_sorted())
+}
+
+/// Files carry TIMESTAMP(MILLIS, UTC): an instant for every reader. Both engines show it without a zone.
+fn in_files(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Timestamp(unit, None) => {
+            Field::new(field.name(), DataType::Timestamp(*unit, Some("UTC".into())), true)
+        }
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn properties(options: &ParquetOptions, sort: &[usize], schema: &Schema) -> WriterProperties {
+    let sorting = |at: &usize| SortingColumn { column_idx: *at as i32, descending: false, nulls_first: true };
+    let sorting: Vec<SortingColumn> = sort.iter().map(sorting).collect();
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by(concat!("firelake ", env!("CARGO_PKG_VERSION")).into())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_sorting_columns((!sorting.is_empty()).then_some(sorting));
+    for name in &options.bloom {
+        builder = builder.set_column_bloom_filter_enabled(ColumnPath::from(name.as_str()), true);
+    }
+    for at in sort {
+        let field = schema.field(*at);
+        let column = ColumnPath::from(field.name().as_str());
+        builder = builder.set_column_statistics_enabled(column.clone(), EnabledStatistics::Page);
+        if matches!(field.data_type(), DataType::Timestamp(TimeUnit::Millisecond, _)) {
+            // Sorted times as differences are a tenth smaller than by dictionary.
+            builder = builder
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
+    builder.build()
+}
+
+/// Where an attempt's files go.
+struct Target {
+    table: Location,
+    attempt: Uuid,
+    numbers: Arc<AtomicU32>,
+}
+
+impl Target {
+    /// A path that no file ever had: relative to the table's folder.
+    fn next(&self, set: FileSet, partition: &Partition) -> String {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let (folder, attempt) = (set.folder(), self.attempt);
+        let middle = if partition.path().is_empty() { String::new() } else { format!("{}/", partition.path()) };
+        format!("{folder}/{attempt}/{middle}{attempt}-{number:05}.parquet")
+    }
+}
+
+type PartitionOfSet = (FileSet, Partition);
+
+/// A thread that writes: rows that wait, and files that are open, by partition.
+struct Writer {
+    target: Target,
+    layouts: [Layout; 2],
+    memory: usize,
+    open_files: usize,
+    buffers: BTreeMap<PartitionOfSet, Buffer>,
+    open: HashMap<PartitionOfSet, OpenFile>,
+    held: usize,
+    clock: u64,
+    done: Vec<DataFile>,
+}
+
+#[derive(Default)]
+struct Buffer {
+    batches: Vec<RecordBatch>,
+    inputs: Vec<u32>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Writer {
+    fn run(mut self, pieces: Receiver<Piece>) -> Result<Vec<DataFile>> {
+        for piece in pieces {
+            self.push(piece)?;
+        }
+        while let Some((partition, buffer)) = self.buffers.pop_first() {
+            self.write(partition.clone(), buffer)?;
+            self.close(&partition)?;
+        }
+        let open: Vec<PartitionOfSet> = self.open.keys().cloned().collect();
+        open.iter().try_for_each(|partition| self.close(partition))?;
+        Ok(self.done)
+    }
+
+    fn push(&mut self, piece: Piece) -> Result<()> {
+        let key = (piece.set, piece.partition);
+        let buffer = self.buffers.entry(key.clone()).or_default();
+        let bytes = piece.batch.get_array_memory_size();
+        buffer.rows += piece.batch.num_rows();
+        buffer.bytes += bytes;
+        buffer.batches.push(piece.batch);
+        if buffer.inputs.last() != Some(&piece.input) {
+            buffer.inputs.push(piece.input);
+        }
+        self.held += bytes;
+        if buffer.rows >= GROUP_ROWS {
+            self.flush(&key)?;
+        }
+        while self.held > self.memory {
+            let Some(largest) = self.buffers.iter().max_by_key(|(_, buffer)| buffer.bytes).map(|(key, _)| key.clone())
+            else {
+                break;
+            };
+            self.flush(&largest)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, key: &PartitionOfSet) -> Result<()> {
+        match self.buffers.remove(key) {
+            Some(buffer) => self.write(key.clone(), buffer),
+            None => Ok(()),
+        }
+    }
+
+    /// Rows that waited become a row group of the partition's open file.
+    fn write(&mut self, key: PartitionOfSet, buffer: Buffer) -> Result<()> {
+        self.held -= buffer.bytes;
+        self.make_room(&key)?;
+        let layout = &self.layouts[key.0 as usize];
+        self.clock += 1;
+        let file = match self.open.entry(key.clone()) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(OpenFile::create(&self.target, layout, &key)?)
+            }
+        };
+        file.used = self.clock;
+        file.write(layout, buffer)?;
+        match file.bytes >= FILE_BYTES {
+            true => self.close(&key),
+            false => Ok(()),
+        }
+    }
+
+    /// Closes the file that was written to longest ago where too many are open.
+    fn make_room(&mut self, wanted: &PartitionOfSet) -> Result<()> {
+        if self.open.len() < self.open_files || self.open.contains_key(wanted) {
+            return Ok(());
+        }
+        let oldest = self.open.iter().min_by_key(|(_, file)| file.used).map(|(key, _)| key.clone());
+        oldest.map_or(Ok(()), |key| self.close(&key))
+    }
+
+    fn close(&mut self, key: &PartitionOfSet) -> Result<()> {
+        if let Some(file) = self.open.remove(key) {
+            self.done.push(file.close()?);
+        }
+        Ok(())
+    }
+}
+
+/// A file that row groups are still added to.
+struct OpenFile {
+    path: String,
+    partition: Partition,
+    location: Location,
+    parquet: ArrowWriter<Vec<u8>>,
+    upload: Option<WriteMultipart>,
+    rows: u64,
+    bytes: u64,
+    inputs: Vec<u32>,
+    stats: BTreeMap<String, Bounds>,
+    used: u64,
+}
+
+impl OpenFile {
+    fn create(target: &Target, layout: &Layout, key: &PartitionOfSet) -> Result<Self> {
+        let parquet = ArrowWriter::try_new(Vec::new(), layout.schema.clone(), Some(layout.properties.clone()))
+            .map_err(|e| Error::internal("cannot begin a Parquet file").caused_by(e))?;
+        Ok(OpenFile {
+            path: target.next(key.0, &key.1),
+            partition: key.1.clone(),
+            location: target.table.clone(),
+            parquet,
+            upload: None,
+            rows: 0,
+            bytes: 0,
+            inputs: Vec::new(),
+            stats: BTreeMap::new(),
+            used: 0,
+        })
+    }
+
+    fn write(&mut self, layout: &Layout, buffer: Buffer) -> Result<()> {
+        let failed = |e: arrow::error::ArrowError| Error::internal("cannot sort rows for a Parquet file").caused_by(e);
+        let batch = layout.sorted(&buffer.batches).map_err(failed)?;
+        drop(buffer.batches);
+        self.rows += batch.num_rows() as u64;
+        self.inputs.extend(buffer.inputs);
+        observe(&mut self.stats, &batch);
+        let batch = layout.for_file(batch).map_err(failed)?;
+        let written = self.parquet.write(&batch).and_then(|()| self.parquet.flush());
+        written.map_err(|e| Error::internal(format!("cannot encode {}", self.path)).caused_by(e))?;
+        self.bytes = self.parquet.bytes_written() as u64;
+        match self.parquet.inner().len() >= PART_BYTES {
+            true => self.upload_part(),
+            false => Ok(()),
+        }
+    }
+
+    fn upload_part(&mut self) -> Result<()> {
+        let part = std::mem::take(self.parquet.inner_mut());
+        self.send(part)
+    }
+
+    fn send(&mut self, part: Vec<u8>) -> Result<()> {
+        let path = self.location.path(&self.path);
+        let (store, upload) = (self.location.store().clone(), &mut self.upload);
+        let sent: object_store::Result<()> = Handle::current().block_on(async {
+            let upload = match upload {
+                Some(upload) => upload,
+                None => {
+                    upload.insert(WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await?, PART_BYTES))
+                }
+            };
+            upload.wait_for_capacity(4).await?;
+            upload.put(part.into());
+            Ok(())
+        });
+        sent.map_err(|e| self.unwritable(e))
+    }
+
+    fn close(mut self) -> Result<DataFile> {
+        self.parquet.finish().map_err(|e| Error::internal(format!("cannot finish {}", self.path)).caused_by(e))?;
+        let rest = std::mem::take(self.parquet.inner_mut());
+        self.bytes = self.parquet.bytes_written() as u64;
+        match self.upload.is_some() {
+            true => {
+                self.send(rest)?;
+                if let Some(upload) = self.upload.take() {
+                    Handle::current().block_on(upload.finish()).map_err(|e| self.unwritable(e))?;
+                }
+            }
+            false => self.put(rest)?,
+        }
+        self.inputs.sort_unstable();
+        self.inputs.dedup();
+        let stats = self.stats.into_iter().map(|(name, bounds)| (name, bounds.stats())).collect();
+        Ok(DataFile {
+            path: self.path,
+            partition: self.partition,
+            rows: self.rows,
+            bytes: self.bytes,
+            inputs: self.inputs,
+            stats,
+        })
+    }
+
+    /// A small file: one conditional PUT. The path is of a fresh attempt, so "already exists" can only be our own PUT, whose
+    /// answer was lost and which the store's client sent again.
+    fn put(&self, bytes: Vec<u8>) -> Result<()> {
+        let path = self.location.path(&self.path);
+        match Handle::current().block_on(self.location.store().put_opts(&path, bytes.into(), PutMode::Create.into())) {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(self.unwritable(error)),
+        }
+    }
+
+    fn unwritable(&self, error: object_store::Error) -> Error {
+        Error::from(error)
+            .context(format!("cannot write {} of the lake", self.location.url_of(&self.location.path(&self.path))))
+    }
+}
+
+/// Smallest, largest, and how many are NULL, of a column whose values are whole numbers inside.
+struct Bounds {
+    data_type: DataType,
+    range: Option<(i64, i64)>,
+    nulls: u64,
+}
+
+fn observe(stats: &mut BTreeMap<String, Bounds>, batch: &RecordBatch) {
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let Some(range) = range(column) else { continue };
+        let bounds = stats.entry(field.name().clone()).or_insert_with(|| Bounds {
+            data_type: field.data_type().clone(),
+            range: None,
+            nulls: 0,
+        });
+        bounds.nulls += column.null_count() as u64;
+        bounds.range = match (bounds.range, range) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+/// The bounds of a column; the outer `None` is a type that has none here.
+fn range(column: &ArrayRef) -> Option<Option<(i64, i64)>> {
+    match column.data_type() {
+        DataType::Int32 => {
+            let values = column.as_primitive::<Int32Type>();
+            Some(min(values).zip(max(values)).map(|(a, b)| (a.into(), b.into())))
+        }
+        DataType::Date32 => {
+            let values = column.as_primitive::<Date32Type>();
+            Some(min(values).zip(max(values)).map(|(a, b)| (a.into(), b.into())))
+        }
+        DataType::Int64 => {
+            let values = column.as_primitive::<Int64Type>();
+            Some(min(values).zip(max(values)))
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            let values = column.as_primitive::<TimestampMillisecondType>();
+            Some(min(values).zip(max(values)))
+        }
+        _ => None,
+    }
+}
+
+impl Bounds {
+    fn stats(self) -> ColumnStats {
+        let (min, max) = self.range.unzip();
+        let json = |value: Option<i64>| value.and_then(|value| json(&self.data_type, value));
+        ColumnStats { min: json(min), max: json(max), nulls: self.nulls }
+    }
+}
+
+fn json(data_type: &DataType, value: i64) -> Option<serde_json::Value> {
+    Some(match data_type {
+        DataType::Timestamp(..) => {
+            DateTime::from_timestamp_millis(value)?.format("%Y-%m-%dT%H:%M:%S%.3f").to_string().into()
+        }
+        DataType::Date32 => NaiveDate::default().checked_add_signed(TimeDelta::try_days(value)?)?.to_string().into(),
+        _ => value.into(),
+    })
+}

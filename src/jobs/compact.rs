@@ -1,0 +1,343 @@
+//! The scheduled run of one table: list, compact, publish.
+
+use crate::catalog::{Catalog, publish};
+use crate::compact::{BatchLimits, Done, Progress, Run, WorkLimits, candidates};
+use crate::error::{Error, Result};
+use crate::landing::{self, LandedObject, has_date_folders};
+use crate::ledger::{Action, Appended, Commit, Ledger, Pins, Snapshot, Waiting};
+use crate::storage::Location;
+use crate::table::{FileSet, TableId, TableSchema};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// How long a listing that begins at the lookback may be trusted: then all of it is listed once.
+const FULL_LISTING_EVERY: TimeDelta = TimeDelta::days(1);
+
+/// What a run of one table is told.
+pub struct CompactJob {
+    /// The lake's folder.
+    pub lake: Location,
+    /// The table.
+    pub table: TableId,
+    /// Landing prefixes; none: those that the table has.
+    pub landing: Vec<Location>,
+    /// The schema; none: the one that the table has.
+    pub schema: Option<TableSchema>,
+    /// Where it is published.
+    pub catalog: Arc<dyn Catalog>,
+    /// Objects younger than this are left for a later run.
+    pub settle: TimeDelta,
+    /// How far back of the newest known delivery hour is listed.
+    pub lookback: TimeDelta,
+    /// Whether a landing prefix that the table does not have is taken in.
+    pub add_landing: bool,
+    /// Bounds of batches.
+    pub batch: BatchLimits,
+    /// Threads and memory.
+    pub work: WorkLimits,
+    /// The clock.
+    pub now: DateTime<Utc>,
+    /// Who writes, for people who read the ledger.
+    pub writer: String,
+    /// Told what is planned (landed bytes, objects), then as objects are done with.
+    pub watch: Watch,
+}
+
+/// What a run tells while it works.
+#[derive(Clone)]
+pub struct Watch {
+    /// Landed bytes and objects that the run takes.
+    pub planned: Arc<dyn Fn(u64, u64) + Send + Sync>,
+    /// Landed bytes of an object that is done with.
+    pub progress: Progress,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Watch { planned: Arc::new(|_, _| {}), progress: Arc::new(|_| {}) }
+    }
+}
+
+/// What a run did: the line that `compact --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct CompactSummary {
+    /// The database.
+    pub database: String,
+    /// The table.
+    pub table: String,
+    /// First and last commit of this run; none where nothing was to do.
+    pub commits: Option<[u64; 2]>,
+    /// Landed objects compacted.
+    pub objects: u64,
+    /// Objects that could not be read and wait, also from earlier runs.
+    pub objects_waiting: u64,
+    /// Landed bytes of `objects`.
+    pub bytes_read: u64,
+    /// Records in them.
+    pub records_read: u64,
+    /// Rows of the table.
+    pub rows_written: u64,
+    /// Rows of the rejected table, counted as records.
+    pub records_rejected: u64,
+    /// Partitions of the table with new rows.
+    pub partitions: u64,
+    /// Files of both tables.
+    pub files_written: u64,
+    /// Their size.
+    pub bytes_written: u64,
+    /// Whether the catalog says what the ledger says.
+    pub published: bool,
+}
+
+/// What a run did, and what a person should hear of it.
+#[derive(Debug, Default)]
+pub struct CompactReport {
+    /// The counts.
+    pub summary: CompactSummary,
+    /// Rows of this run that went by their delivery time, for want of a usable event time.
+    pub by_delivery: u64,
+    /// What waits, and why.
+    pub waiting: Vec<Waiting>,
+    /// Objects left for a later run because of `settle`.
+    pub settling: usize,
+    /// Things that are no errors but should not be missed.
+    pub warnings: Vec<String>,
+    /// Why the catalog does not say what the ledger says. The commits stand.
+    pub unpublished: Option<Error>,
+}
+
+impl CompactReport {
+    /// The share of this run's records that were rejected.
+    pub fn rejected_share(&self) -> f64 {
+        match self.summary.records_read {
+            0 => 0.0,
+            read => self.summary.records_rejected as f64 / read as f64,
+        }
+    }
+}
+
+impl CompactJob {
+    /// Runs.
+    ///
+    /// # Errors
+    /// Usage: what was asked contradicts what the table is, or a landing folder does not exist. Storage, Ledger, TryAgain
+    /// as the store and the ledger give them. What was committed before an error stands.
+    pub async fn run(&self) -> Result<CompactReport> {
+        let folder = self.lake.join(self.table.database()).join(self.table.table());
+        let ledger = Ledger::new(&folder);
+        let mut snapshot = ledger.load().await?;
+        let landing = self.landing_prefixes(snapshot.as_ref())?;
+        if let Some(state) = &mut snapshot {
+            self.check_schema(state)?;
+            self.check_landing(&ledger, state).await?;
+        }
+        let listing = self.list(&landing, snapshot.as_ref()).await?;
+        if snapshot.is_none() && !listing.objects.is_empty() {
+            snapshot = Some(self.create(&ledger, &landing).await?);
+        }
+        let mut report = CompactReport { warnings: empty_prefixes(&landing, &listing, snapshot.as_ref()), ..Default::default() };
+        match &mut snapshot {
+            Some(state) => self.compact(&folder, &ledger, state, listing, &mut report).await?,
+            None => report.summary.published = true, // nothing there to publish
+        }
+        report.summary.database = self.table.database().into();
+        report.summary.table = self.table.table().into();
+        Ok(report)
+    }
+
+    async fn compact(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, listing: Listing, report: &mut CompactReport) -> Result<()> {
+        let schema = snapshot.schema()?;
+        let found = candidates(listing.objects, snapshot, self.now - self.settle);
+        report.settling = found.settling;
+        (self.watch.planned)(found.objects.iter().map(|o| o.size).sum(), found.objects.len() as u64);
+        let run = Run {
+            table: folder,
+            ledger,
+            schema: &schema,
+            batch: self.batch,
+            work: self.work,
+            now: self.now,
+            writer: &self.writer,
+            progress: &self.watch.progress,
+        };
+        let worth_noting = listing.full && listing.bounded_is_possible;
+        let done = run.compact(snapshot, found.objects, worth_noting).await?;
+        report.add(&done);
+        self.publish(folder, ledger, snapshot, report).await;
+        report.waiting = snapshot.waiting.values().cloned().collect();
+        report.summary.objects_waiting = report.waiting.len() as u64;
+        Ok(())
+    }
+
+    /// A failure here costs nothing but time: the commits stand, and the next run publishes them.
+    async fn publish(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, report: &mut CompactReport) {
+        match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot).await {
+            Ok(_) => report.summary.published = true,
+            Err(error) => report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table))),
+        }
+    }
+
+    /// The landing prefixes of this run: the table's own and those that were asked for.
+    fn landing_prefixes(&self, snapshot: Option<&Snapshot>) -> Result<Vec<Location>> {
+        let mut prefixes: Vec<Location> = Vec::new();
+        for url in snapshot.iter().flat_map(|snapshot| &snapshot.pins.landing) {
+            prefixes.push(Location::open_like(url, &self.landing)?);
+        }
+        for asked in &self.landing {
+            if !prefixes.iter().any(|known| known.url() == asked.url()) {
+                prefixes.push(asked.clone());
+            }
+        }
+        if prefixes.is_empty() {
+            return Err(Error::usage(format!("there is no table {} in {} yet, and no landing prefix to make it from", self.table, self.lake))
+                .hint("pass --landing and --schema, or name them in firelake.toml"));
+        }
+        prefixes.iter().try_for_each(|prefix| self.check_prefix(prefix))?;
+        Ok(prefixes)
+    }
+
+    fn check_prefix(&self, landing: &Location) -> Result<()> {
+        let (inner, outer) = match (landing.contains(&self.lake), self.lake.contains(landing)) {
+            (true, _) => ("the lake", "its landing prefix"),
+            (_, true) => ("the landing prefix", "the lake"),
+            _ if !landing.exists() => {
+                return Err(Error::usage(format!("the landing folder {landing} does not exist"))
+                    .hint("check the path; nothing was listed and nothing was changed"));
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::usage(format!("{inner} is inside {outer}: lake {}, landing prefix {landing}", self.lake))
+            .hint("every object below a landing prefix is an input, so the two must be apart; choose another --lake"))
+    }
+
+    fn check_schema(&self, snapshot: &Snapshot) -> Result<()> {
+        let Some(asked) = &self.schema else { return Ok(()) };
+        match snapshot.schema()?.difference(asked) {
+            None => Ok(()),
+            Some(what) => Err(Error::usage(format!("the schema {} is not the one that {} was made with: {what}", asked.name, self.table))
+                .hint("a table keeps its schema: run without --schema to go on with it, or pass --table with a new name for the new schema")),
+        }
+    }
+
+    async fn check_landing(&self, ledger: &Ledger, snapshot: &mut Snapshot) -> Result<()> {
+        for asked in &self.landing {
+            while !snapshot.pins.landing.contains(&asked.url()) {
+                if !self.add_landing {
+                    return Err(Error::usage(format!("{} is not a landing prefix of {}, which has {}", asked.url(), self.table, snapshot.pins.landing.join(", ")))
+                        .hint("pass --add-landing once to take it in: all that lies below it is compacted into this table"));
+                }
+                let commit = Commit { landing: Some(asked.url()), ..Commit::new(Action::AddLanding, self.now, &self.writer) };
+                match ledger.append(snapshot, commit).await? {
+                    Appended::Committed(next) => *snapshot = *next,
+                    Appended::Conflict { .. } => ledger.catch_up(snapshot).await.map(drop)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(&self, ledger: &Ledger, landing: &[Location]) -> Result<Snapshot> {
+        let Some(schema) = &self.schema else {
+            return Err(Error::usage(format!("there is no table {} in {} yet, and no schema to make it from", self.table, self.lake))
+                .hint("pass --schema with a shipped schema's name or a file"));
+        };
+        let pins = Pins {
+            schema_name: schema.name.clone(),
+            schema: schema.text.clone(),
+            landing: landing.iter().map(Location::url).collect(),
+            catalog: self.catalog.name().into(),
+        };
+        let commit = Commit { pins: Some(pins), ..Commit::new(Action::Create, self.now, &self.writer) };
+        if let Appended::Committed(snapshot) = ledger.create(commit).await? {
+            return Ok(*snapshot);
+        }
+        let Some(mut snapshot) = ledger.load().await? else {
+            return Err(Error::internal("a table that another run created is not there"));
+        };
+        self.check_schema(&snapshot)?;
+        self.check_landing(ledger, &mut snapshot).await?;
+        Ok(snapshot)
+    }
+
+    /// Lists what may be new; objects that wait are looked at wherever they are.
+    async fn list(&self, landing: &[Location], snapshot: Option<&Snapshot>) -> Result<Listing> {
+        let mut listing = Listing { full: true, bounded_is_possible: true, ..Default::default() };
+        for prefix in landing {
+            let from = snapshot.and_then(|snapshot| self.bound(prefix, snapshot));
+            listing.full &= from.is_none();
+            let objects = landing::list(prefix, from).await?;
+            let below = |o: &LandedObject| prefix.relative(&o.path).is_some_and(has_date_folders);
+            listing.bounded_is_possible &= objects.iter().all(below);
+            if objects.is_empty() {
+                listing.empty.insert(prefix.url());
+            }
+            listing.objects.extend(objects);
+        }
+        self.list_waiting(landing, snapshot, &mut listing).await?;
+        Ok(listing)
+    }
+
+    async fn list_waiting(&self, landing: &[Location], snapshot: Option<&Snapshot>, listing: &mut Listing) -> Result<()> {
+        let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
+        for url in snapshot.iter().flat_map(|snapshot| snapshot.waiting.keys()).filter(|url| !listed.contains(*url)) {
+            let prefix = landing.iter().find(|prefix| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()));
+            if let Some(prefix) = prefix {
+                listing.objects.extend(landing::head(prefix, url).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The delivery hour to list from; `None` where all must be listed.
+    fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<DateTime<Utc>> {
+        let fresh = snapshot.full_listing_at.is_some_and(|at| self.now - at < FULL_LISTING_EVERY);
+        let newest = snapshot
+            .compacted
+            .iter()
+            .filter(|(url, _)| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders)))
+            .map(|(_, input)| input.delivered)
+            .max()?;
+        fresh.then(|| newest - self.lookback)
+    }
+}
+
+#[derive(Default)]
+struct Listing {
+    objects: Vec<LandedObject>,
+    /// Landing prefixes with nothing listed below them.
+    empty: BTreeSet<String>,
+    /// Every prefix was listed from its beginning.
+    full: bool,
+    /// Date folders stand right below every prefix, so that the next listing may be bounded.
+    bounded_is_possible: bool,
+}
+
+fn empty_prefixes(landing: &[Location], listing: &Listing, snapshot: Option<&Snapshot>) -> Vec<String> {
+    let known = |prefix: &&Location| {
+        snapshot.is_some_and(|s| s.compacted.keys().any(|url| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some())))
+    };
+    let empty = landing.iter().filter(|prefix| listing.empty.contains(&prefix.url()) && !known(prefix));
+    empty.map(|prefix| format!("there is no object below the landing prefix {prefix}")).collect()
+}
+
+impl CompactReport {
+    fn add(&mut self, done: &Done) {
+        let summary = &mut self.summary;
+        let mut partitions = BTreeSet::new();
+        for commit in &done.commits {
+            summary.objects += commit.inputs.len() as u64;
+            summary.records_read += commit.counts.records_read;
+            summary.rows_written += commit.counts.rows_written;
+            summary.records_rejected += commit.counts.records_rejected;
+            self.by_delivery += commit.counts.by_delivery;
+            summary.files_written += commit.add.len() as u64;
+            summary.bytes_written += commit.add.iter().map(|file| file.bytes).sum::<u64>();
+            partitions.extend(commit.add.iter().filter(|f| FileSet::of_path(&f.path) == FileSet::Data).map(|f| &f.partition));
+        }
+        summary.partitions = partitions.len() as u64;
+        summary.bytes_read = done.bytes_read;
+        summary.commits = done.commits.first().zip(done.commits.last()).map(|(first, last)| [first.number, last.number]);
+    }
+}

@@ -1,0 +1,51 @@
+//! A table's live files, for programs that read Parquet themselves: a glob over `data/` would count superseded files.
+
+use crate::error::{Error, Result};
+use crate::ledger::{LiveFile, Ledger};
+use crate::storage::Location;
+use crate::table::{FileSet, TableId};
+use serde::Serialize;
+
+/// One live file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListedFile {
+    /// A path where the lake is a local folder, else a URL.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Size of it.
+    pub bytes: u64,
+    /// Its partition's Hive path.
+    pub partition: String,
+    /// The commit that made it live.
+    pub commit: u64,
+}
+
+/// The live files of `table`, or of the rejected table of that name, in order of their partitions.
+///
+/// # Errors
+/// Usage: there is no such table.
+pub async fn files(lake: &Location, database: &str, table: &str) -> Result<Vec<ListedFile>> {
+    let (name, set) = match table.strip_suffix("_rejected") {
+        Some(name) => (name, FileSet::Rejected),
+        None => (table, FileSet::Data),
+    };
+    let id = TableId::new(database, name)?;
+    let folder = lake.join(id.database()).join(id.table());
+    let snapshot = Ledger::new(&folder).load().await?.ok_or_else(|| {
+        Error::usage(format!("there is no table {id} in {lake}")).hint("firelake query \"SHOW TABLES\" lists the tables of a lake")
+    })?;
+    let mut files: Vec<ListedFile> = snapshot.live(set).map(|(path, file)| listed(&folder, path, file)).collect();
+    files.sort_by(|a, b| (&a.partition, &a.path).cmp(&(&b.partition, &b.path)));
+    Ok(files)
+}
+
+fn listed(folder: &Location, path: &str, file: &LiveFile) -> ListedFile {
+    ListedFile {
+        path: folder.join(path).to_string(),
+        rows: file.rows,
+        bytes: file.bytes,
+        partition: file.partition.path().into(),
+        commit: file.commit,
+    }
+}
