@@ -1,5 +1,5 @@
-//! Who asks: our own applications' hosts, which a reference CSV names, and the public. No address is anybody's: they are
-//! private, or reserved for documentation and benchmarks.
+//! Who asks: our own applications' hosts, which a reference CSV names, and the public. No address is anybody's: they
+//! are private, or reserved for documentation and benchmarks.
 
 /// A host of the reference CSV; an empty text is an empty field.
 struct Host {
@@ -68,7 +68,7 @@ pub(super) fn clients() -> Vec<String> {
 
 /// The address of a client of the public: one in eight by IPv6, one in sixteen by name. No two are alike.
 fn public(number: u32) -> String {
-    let scattered = number.wrapping_mul(40_503) % (1 << 17);
+    let scattered = number.wrapping_mul(40_503).wrapping_add(77_321) % (1 << 17);
     let [_, high, middle, low] = scattered.to_be_bytes();
     match number % 16 {
         3 | 11 => format!("2001:db8:{:x}:{number:x}::{:x}", 0x100 + u32::from(low), middle % 16 + 1),

@@ -10,7 +10,8 @@ use memchr::{memchr, memmem};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// What makes a record undecodable, beyond repair: what a careful reader repairs (a bare `-`, Apache's `\x41`) is no breakage.
+/// What makes a record undecodable, beyond repair: what a careful reader repairs (a bare `-`, Apache's `\x41`) is no
+/// breakage.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Breakage {
     /// Cut off anywhere, perhaps within a character. The next record is safe by its line feed only.

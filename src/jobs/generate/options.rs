@@ -72,6 +72,9 @@ words! {
     }
 }
 
+/// Some seconds of traffic are held in memory.
+const MAX_RATE: f64 = 100_000.0;
+
 /// What to generate. The same options give the same keys and bytes, whenever and wherever they run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateOptions {
@@ -79,7 +82,7 @@ pub struct GenerateOptions {
     pub start: DateTime<Utc>,
     /// How many hours of event time. Late records are delivered up to four hours after the last.
     pub hours: u32,
-    /// Records a second, on average over all the hours; the hours of a day differ.
+    /// Records a second (up to 100,000), on average over all the hours; the hours of a day differ.
     pub rate: f64,
     /// How a record is written.
     pub format: GenerateFormat,
@@ -162,6 +165,10 @@ impl GenerateOptions {
             return Err(Error::usage(format!("a rate of {} records a second makes no log", self.rate))
                 .hint("give a rate above 0; 0.1 is one record in ten seconds"));
         }
+        if self.rate > MAX_RATE {
+            return Err(Error::usage(format!("a rate of {} records a second is above {MAX_RATE}", self.rate))
+                .hint("give more hours for more records"));
+        }
         if !(1..=900).contains(&self.buffer_seconds) {
             return Err(Error::usage(format!("Firehose does not buffer for {} seconds", self.buffer_seconds))
                 .hint("give 1 to 900 seconds"));
@@ -220,6 +227,7 @@ mod tests {
             refused(|o| o.rate = 0.0),
             refused(|o| o.rate = f64::NAN),
             refused(|o| o.rate = f64::INFINITY),
+            refused(|o| o.rate = 100_000.1),
             refused(|o| o.late = 1.1),
             refused(|o| o.broken = -0.1),
             refused(|o| o.broken = f64::NAN),
