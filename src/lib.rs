@@ -4,6 +4,7 @@
 //! The modules in reading order; each imports only from those above it (`tests/it/arrows.rs` enforces it):
 
 pub mod error;
+pub mod config;
 pub mod storage;
 // what things are: pure
 pub mod table;
@@ -20,3 +21,4 @@ pub mod output;
 pub mod query;
 // the outside
 pub mod jobs;
+pub mod cli;

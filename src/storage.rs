@@ -28,13 +28,9 @@ impl Location {
     pub fn open(text: &str) -> Result<Self> {
         match text.split_once("://") {
             None => Self::open_folder(text, std::path::Path::new(text.strip_prefix("file:").unwrap_or(text))),
-            Some(("file", _)) => {
-                let path = url::Url::parse(text).ok().and_then(|url| url.to_file_path().ok()).ok_or_else(|| {
-                    Error::usage(format!("{text} is not a file URL of this machine"))
-                        .hint("write file:///folder or a plain path")
-                })?;
-                Self::open_folder(text, &path)
-            }
+            Some(("file", path)) if path.starts_with('/') => Self::open_folder(text, std::path::Path::new(path)),
+            Some(("file", _)) => Err(Error::usage(format!("{text} names a file of another machine"))
+                .hint("write file:///folder or a plain path")),
             Some((scheme, _)) => {
                 Err(Error::usage(format!("cannot open {text}: firelake does not read {scheme}: URLs"))
                     .hint("use a folder, as a plain path or a file: URL"))
