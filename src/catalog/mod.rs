@@ -1,1 +1,164 @@
-//! catalog
+//! The catalog: where readers that do not know the ledger look tables and partitions up. A projection of the ledger (I4),
+//! repairable at any time and never consulted for what is true.
+//!
+//! - [`Catalog`]: what a catalog can do; [`CatalogTable`], [`PartitionEntry`]: what it says; [`Changes`]: what it is told.
+//! - [`FileCatalog`]: a catalog of JSON files in the lake. `docs/catalog.md` describes them.
+//! - [`publish`]: brings a catalog to say what the ledger says. [`desired`] and [`diff`] are its pure halves.
+//! - [`files_at`], [`files`]: what a reader of the catalog reads.
+
+mod changes;
+mod file;
+mod publish;
+mod read;
+#[cfg(test)]
+pub(crate) mod suite;
+
+pub use changes::{Changes, PartitionChange, TableChange};
+pub use file::FileCatalog;
+pub use publish::{Actual, Placement, Published, Wanted, desired, diff, plan, publish};
+pub use read::{files, files_at};
+
+use crate::error::{Error, Result};
+use crate::table::{HiveType, Partition};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The parameter of a table, and of a partition where those have parameters, that holds a commit number.
+///
+/// Of a partition: the commit that last changed it, as its location shows it. Of a table: the watermark; every partition
+/// that changed up to this commit is known to be right, and is not compared again.
+pub const COMMIT_PARAMETER: &str = "firelake.commit";
+
+/// A catalog: the embedded one of files, or Glue.
+///
+/// Nothing here asks for compare-and-swap of partitions. Publishing is right without it, as long as [`settles`] says how
+/// long a call may land after its caller died.
+///
+/// [`settles`]: Catalog::settles
+#[async_trait::async_trait]
+pub trait Catalog: Send + Sync {
+    /// Its word in `firelake.toml` and in the ledger's pins.
+    fn name(&self) -> &'static str;
+
+    /// How long after it was sent a change may still take effect; `None` where a change that comes too late does nothing.
+    /// A table's watermark follows only commits that are older than this.
+    fn settles(&self) -> Option<Duration>;
+
+    /// A table's definition; `None` where the catalog has no such table (and only then: all else is an error).
+    async fn table(&self, database: &str, table: &str) -> Result<Option<CatalogTable>>;
+
+    /// Those of the `wanted` partitions that the catalog has, or all of them. A table without partition keys has none.
+    async fn partitions(
+        &self,
+        database: &str,
+        table: &str,
+        wanted: Option<&[Partition]>,
+    ) -> Result<BTreeMap<Partition, PartitionEntry>>;
+
+    /// Makes the changes: the definition first, then the partitions. Each partition moves whole (I3); a failure may leave
+    /// some of them unmoved, and making the same changes again is harmless.
+    async fn apply(&self, changes: &Changes) -> Result<Applied>;
+}
+
+/// What became of [`Changes`]. Both are normal outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The catalog says so now.
+    Done,
+    /// Somebody else changed the table meanwhile: look again before you change it.
+    Beaten,
+}
+
+/// A table as a catalog defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogTable {
+    /// One line for people.
+    pub description: String,
+    /// Its columns in order, without partition keys.
+    pub columns: Vec<CatalogColumn>,
+    /// The names of its partition keys, coarsest first. All are of type string.
+    pub partition_keys: Vec<String>,
+    /// URL with a last slash. With partition keys, the folder above all partitions, which nobody should read as a whole;
+    /// without, the folder that holds exactly the table's files.
+    pub location: String,
+    /// Ours, and whatever else the catalog keeps with the table: carried over by every update.
+    pub parameters: BTreeMap<String, String>,
+    /// What the catalog wants back with a change that was decided on this reading (Glue: version, time). Opaque.
+    pub token: Option<String>,
+}
+
+/// A column as a catalog lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogColumn {
+    /// Lower case.
+    pub name: String,
+    /// Its type in Glue's words.
+    #[serde(rename = "type", with = "type_word")]
+    pub hive_type: HiveType,
+    /// What it means, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// Where a catalog says that a partition's files are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionEntry {
+    /// URL with a last slash of the folder that holds exactly the partition's files.
+    pub location: String,
+    /// The commit that last changed the partition, as of this location; 0 where the catalog knows none.
+    pub commit: u64,
+}
+
+impl CatalogTable {
+    /// The commit up to which the partitions are known to be right.
+    ///
+    /// # Errors
+    /// Usage where there is none: the table was not made by firelake.
+    pub fn watermark(&self) -> Result<u64> {
+        let text = self.parameters.get(COMMIT_PARAMETER);
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            let there = text.map_or("no parameter".into(), |text| format!("{text:?} in its parameter"));
+            Error::usage(format!("the catalog's table at {} has {there} {COMMIT_PARAMETER}", self.location))
+                .hint("firelake did not make this table: choose another --table or --database, or drop it there")
+        })
+    }
+
+    /// This definition with another watermark.
+    #[must_use]
+    pub fn with_watermark(mut self, commit: u64) -> Self {
+        self.parameters.insert(COMMIT_PARAMETER.into(), commit.to_string());
+        self
+    }
+
+    /// Whether a query gives the same with either: the same columns, keys and location.
+    /// Comments, the description and parameters do not count.
+    pub fn reads_like(&self, other: &CatalogTable) -> bool {
+        let columns = |table: &CatalogTable| -> Vec<(String, HiveType)> {
+            table.columns.iter().map(|column| (column.name.clone(), column.hive_type)).collect()
+        };
+        columns(self) == columns(other)
+            && self.partition_keys == other.partition_keys
+            && self.location == other.location
+    }
+}
+
+impl From<(String, HiveType, Option<String>)> for CatalogColumn {
+    fn from((name, hive_type, comment): (String, HiveType, Option<String>)) -> Self {
+        CatalogColumn { name, hive_type, comment }
+    }
+}
+
+/// Types as Glue's words in JSON.
+mod type_word {
+    use crate::table::HiveType;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(hive_type: &HiveType, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(hive_type)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<HiveType, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}

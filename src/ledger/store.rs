@@ -5,6 +5,7 @@ use super::conflict::conflict;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::storage::Location;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
@@ -84,6 +85,18 @@ impl Ledger {
         };
         let bytes = bytes.map_err(|e| Error::from(e).context(format!("cannot read commit {origin}")))?;
         Commit::from_bytes(&origin, number, &bytes).map(Some)
+    }
+
+    /// When the store wrote a commit, by the store's own clock (S3: whole seconds); `None` where there is none of that number.
+    pub async fn stored_at(&self, number: u64) -> Result<Option<DateTime<Utc>>> {
+        let path = self.folder.path(&Commit::file_name(number));
+        match self.folder.store().head(&path).await {
+            Ok(object) => Ok(Some(object.last_modified)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => {
+                Err(Error::from(error).context(format!("cannot look at commit {}", self.folder.url_of(&path))))
+            }
+        }
     }
 
     /// Creates the table by commit 0. A conflict means that another run was first: load and compare what it pinned.

@@ -1,0 +1,82 @@
+//! Published copies: a partition's live files, copied on the server side into one folder.
+
+use super::Placement;
+use crate::catalog::files_at;
+use crate::error::{Error, Result};
+use crate::storage::Location;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use std::collections::BTreeMap;
+
+/// Requests at once.
+const AT_ONCE: usize = 16;
+
+/// Fills the folders of these copies; gives how many files and bytes were copied. What is there already is left alone (I5).
+///
+/// # Errors
+/// Storage: a file cannot be copied; or a folder holds what does not belong there, which readers would read.
+pub(super) async fn copy(table: &Location, places: &[&Placement]) -> Result<(u64, u64)> {
+    let lists = stream::iter(places.iter().map(|place| missing(table.clone(), (*place).clone())));
+    let missing: Vec<Vec<Copy>> = lists.buffer_unordered(AT_ONCE).try_collect().await?;
+    let done = stream::iter(missing.into_iter().flatten().map(|copy| copy.make(table.clone())));
+    done.buffer_unordered(AT_ONCE)
+        .try_fold((0, 0), |(files, all), bytes| async move { Ok((files + 1, all + bytes)) })
+        .await
+}
+
+struct Copy {
+    from: Path,
+    to: Path,
+    bytes: u64,
+}
+
+impl Copy {
+    async fn make(self, table: Location) -> Result<u64> {
+        let copied = table.store().copy(&self.from, &self.to).await;
+        copied.map(|()| self.bytes).map_err(|error| {
+            let what = format!("cannot copy {} to {}", table.url_of(&self.from), table.url_of(&self.to));
+            Error::from(error).context(what)
+        })
+    }
+}
+
+/// The copies that a folder still lacks.
+async fn missing(table: Location, place: Placement) -> Result<Vec<Copy>> {
+    let folder = table.join(&place.folder);
+    let listed = files_at(&folder, &folder.url()).await?;
+    let mut there: BTreeMap<Path, u64> = listed.into_iter().map(|file| (file.location, file.size)).collect();
+    let mut copies = Vec::new();
+    for copy in targets(&table, &folder, &place)? {
+        match there.remove(&copy.to) {
+            Some(size) if size == copy.bytes => {}
+            Some(size) => {
+                return Err(foreign(&folder, &copy.to, &format!("has {size} bytes, not {}", copy.bytes)));
+            }
+            None => copies.push(copy),
+        }
+    }
+    match there.first_key_value() {
+        Some((path, _)) => Err(foreign(&folder, path, "is no file of this partition")),
+        None => Ok(copies),
+    }
+}
+
+/// Names stay as they are: they begin with their attempt, so no two are the same.
+fn targets(table: &Location, folder: &Location, place: &Placement) -> Result<Vec<Copy>> {
+    let mut targets = BTreeMap::new();
+    for (path, bytes) in &place.files {
+        let to = folder.path(path.rsplit('/').next().unwrap_or(path));
+        let copy = Copy { from: table.path(path), to: to.clone(), bytes: *bytes };
+        if let Some(other) = targets.insert(to, copy) {
+            let what = format!("two live files have one name: {path} and {}", table.url_of(&other.from));
+            return Err(Error::internal(what));
+        }
+    }
+    Ok(targets.into_values().collect())
+}
+
+fn foreign(folder: &Location, path: &Path, what: &str) -> Error {
+    Error::storage(format!("{} {what}: the published copy cannot be completed", folder.url_of(path)))
+        .hint("somebody else wrote into the lake: remove that file, then publish again")
+}
