@@ -123,7 +123,7 @@ fn unpacked(batch: &RecordBatch) -> Result<RecordBatch> {
     if !schema.fields().iter().any(|field| matches!(field.data_type(), DataType::Dictionary(..))) {
         return Ok(batch.clone());
     }
-    let failed = |error| Error::internal("cannot unpack a dictionary column").caused_by::<ArrowError>(error);
+    let failed = |error: ArrowError| Error::internal("cannot unpack a dictionary column").caused_by(error);
     let columns: Result<Vec<ArrayRef>> = batch
         .columns()
         .iter()
