@@ -1,0 +1,138 @@
+//! From DataFusion's errors to ours: what, where in the SQL, and what to do.
+
+use crate::error::{Error, Kind};
+use crate::query::Bound;
+use crate::query::suggest::nearest;
+use datafusion::common::{Column, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+/// A line and a column in the SQL, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+/// An error of parsing or planning: quotes the line of SQL, with a caret under the place where that is known.
+pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
+    let (what, written) = without_place(&message(&error));
+    let place = span(&error).or(written);
+    let hint = hint(&error, &what);
+    let message = match place.and_then(|place| Some((place, excerpt(query.text(), place)?))) {
+        Some((place, excerpt)) => {
+            format!("{}, line {}, column {}: {what}\n{excerpt}", query.origin, place.line, place.column)
+        }
+        None => format!("{}: {what}", query.origin),
+    };
+    let told = Error::query(message).caused_by(error);
+    match hint {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+/// An error while rows come.
+pub(super) fn of_data(error: DataFusionError) -> Error {
+    let what = message(&error);
+    let is_of_file = matches!(error.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_))
+        || what.contains("Failed to fetch metadata for file")
+        || what.starts_with("Parquet error")
+        || what.starts_with("Parquet argument error");
+    match is_of_file {
+        true => Error::new(Kind::Storage, format!("cannot read a data file: {what}"))
+            .hint("run firelake verify: it names every file that is missing or damaged"),
+        false => Error::query(what),
+    }
+    .caused_by(error)
+}
+
+/// What an error says, without DataFusion's prefixes.
+fn message(error: &DataFusionError) -> String {
+    match error.find_root() {
+        DataFusionError::SQL(parser, _) => match parser.as_ref() {
+            ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
+            ParserError::RecursionLimitExceeded => "the SQL is nested too deeply".into(),
+        },
+        DataFusionError::SchemaError(schema, _) => schema_message(schema),
+        root => root.message().into_owned(),
+    }
+}
+
+fn schema_message(error: &SchemaError) -> String {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => format!("there is no column {}", field.flat_name()),
+        SchemaError::AmbiguousReference { field } => {
+            format!("column {} is in more than one table: write table.{}", field.name, field.name)
+        }
+        other => other.to_string(),
+    }
+}
+
+fn hint(error: &DataFusionError, what: &str) -> Option<String> {
+    if let DataFusionError::SchemaError(schema, _) = error.find_root()
+        && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
+    {
+        return Some(columns_hint(field, valid_fields));
+    }
+    if what.starts_with("Invalid function") {
+        return Some("docs/query-file.md lists the functions that firelake adds to DataFusion's own".into());
+    }
+    let said = error.diagnostic()?.helps.first()?.message.clone();
+    Some(said)
+}
+
+fn columns_hint(field: &Column, valid: &[Column]) -> String {
+    let mut names: Vec<&str> = valid.iter().map(|column| column.name.as_str()).collect();
+    names.dedup();
+    let all = names.join(", ");
+    match nearest(&field.name, names) {
+        Some(near) => format!("did you mean {near}? The columns are {all}"),
+        None => format!("the columns are {all}"),
+    }
+}
+
+fn span(error: &DataFusionError) -> Option<Place> {
+    let start = error.diagnostic()?.span?.start;
+    Some(Place { line: usize::try_from(start.line).ok()?, column: usize::try_from(start.column).ok()? })
+}
+
+/// sqlparser writes the place at the end of its message: takes it off.
+fn without_place(message: &str) -> (String, Option<Place>) {
+    let parts = || {
+        let (what, place) = message.rsplit_once(" at Line: ")?;
+        let (line, column) = place.split_once(", Column: ")?;
+        let digits = column.find(|c: char| !c.is_ascii_digit()).unwrap_or(column.len());
+        let place = Place { line: line.parse().ok()?, column: column[..digits].parse().ok()? };
+        Some((what.trim_end().to_owned(), place))
+    };
+    match parts() {
+        Some((what, place)) => (what, Some(place)),
+        None => (message.to_owned(), None),
+    }
+}
+
+/// The line of SQL and a caret below the place.
+fn excerpt(sql: &str, place: Place) -> Option<String> {
+    let line = sql.lines().nth(place.line.checked_sub(1)?)?;
+    let before = line.chars().take(place.column.checked_sub(1)?);
+    // tabs stay tabs, so that the caret stands where the terminal shows the place
+    let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    Some(format!("  {line}\n  {indent}^"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_taken_off_and_shown() {
+        let (what, place) = without_place("Expected: FROM, found: x at Line: 2, Column: 4");
+        assert_eq!(what, "Expected: FROM, found: x");
+        let place = place.unwrap();
+        assert_eq!(excerpt("a\n\tb cd", place).unwrap(), "  \tb cd\n  \t  ^");
+        assert_eq!(without_place("no place"), ("no place".into(), None));
+        assert_eq!(excerpt("a", Place { line: 0, column: 1 }), None);
+        assert_eq!(excerpt("a", Place { line: 3, column: 1 }), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! Which tables a statement names, and what each of them is: a reference table, or a table of the lake by its ledger.
+
+use super::lake_table::LakeTable;
+use super::{LocalConfig, reference};
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, Snapshot};
+use crate::query::suggest::nearest;
+use crate::storage::Location;
+use crate::table::FileSet;
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::common::TableReference;
+use datafusion::error::DataFusionError;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::ObjectStore;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The one catalog, under Athena's name for its own.
+pub(super) const CATALOG: &str = "awsdatacatalog";
+const INFORMATION_SCHEMA: &str = "information_schema";
+const REJECTED: &str = "_rejected";
+
+/// Looks tables up for one statement: each ledger is loaded once, so a table and its rejected records agree.
+pub(super) struct Tables<'a> {
+    config: &'a LocalConfig,
+    store: ObjectStoreUrl,
+    snapshots: HashMap<String, Option<Arc<Snapshot>>>,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl) -> Self {
+        Tables { config, store, snapshots: HashMap::new() }
+    }
+
+    /// A catalog of exactly the tables in `references`; of all tables of the database where the statement asks what there is.
+    ///
+    /// # Errors
+    /// Query for a table that is not there; the hint lists those that are.
+    pub(super) async fn catalog(mut self, references: &[TableReference]) -> Result<Arc<dyn CatalogProvider>> {
+        let mut databases: BTreeMap<String, BTreeMap<String, Arc<dyn TableProvider>>> = BTreeMap::new();
+        databases.entry(self.config.database.clone()).or_default();
+        if references.iter().any(|reference| reference.schema() == Some(INFORMATION_SCHEMA)) {
+            let all = self.every_table().await?;
+            databases.entry(self.config.database.clone()).or_default().extend(all);
+        }
+        for wanted in references.iter().filter(|reference| reference.schema() != Some(INFORMATION_SCHEMA)) {
+            let database = wanted.schema().unwrap_or(&self.config.database).to_owned();
+            let found = match wanted.catalog() {
+                None | Some(CATALOG) => self.find(&database, wanted.table()).await?,
+                Some(_) => None,
+            };
+            let table = match found {
+                Some(table) => table,
+                None => return Err(self.unknown(wanted, &database).await?),
+            };
+            databases.entry(database).or_default().insert(wanted.table().to_owned(), table);
+        }
+        catalog_of(databases).map_err(|e| Error::internal("cannot register tables").caused_by(e))
+    }
+
+    async fn find(&mut self, database: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let is_default = database == self.config.database;
+        let name = match self.config.aliases.get(name) {
+            Some(other) if is_default => other.as_str(),
+            _ => name,
+        };
+        let reference = self.config.references.iter().find(|reference| is_default && reference.name == name);
+        if let Some(reference) = reference {
+            return Ok(Some(Arc::new(reference::load(reference).await?)));
+        }
+        if let Some(table) = self.lake_table(database, name, FileSet::Data).await? {
+            return Ok(Some(table));
+        }
+        match name.strip_suffix(REJECTED) {
+            Some(base) => self.lake_table(database, base, FileSet::Rejected).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn lake_table(&mut self, database: &str, name: &str, set: FileSet) -> Result<Option<Arc<dyn TableProvider>>> {
+        if !is_folder_name(database) || !is_folder_name(name) {
+            return Ok(None);
+        }
+        let folder = self.config.lake.join(&format!("{database}/{name}"));
+        let Some(snapshot) = self.snapshot(&folder).await? else {
+            return Ok(None);
+        };
+        let table = LakeTable::new(&folder, &snapshot, set, self.store.clone())
+            .map_err(|e| e.context(format!("cannot read table {database}.{name}")))?;
+        Ok(Some(Arc::new(table)))
+    }
+
+    async fn snapshot(&mut self, folder: &Location) -> Result<Option<Arc<Snapshot>>> {
+        let url = folder.url();
+        if let Some(known) = self.snapshots.get(&url) {
+            return Ok(known.clone());
+        }
+        let snapshot = Ledger::new(folder).load().await?.map(Arc::new);
+        self.snapshots.insert(url, snapshot.clone());
+        Ok(snapshot)
+    }
+
+    async fn every_table(&mut self) -> Result<BTreeMap<String, Arc<dyn TableProvider>>> {
+        let mut all = BTreeMap::new();
+        for name in self.names(&self.config.database).await? {
+            if let Some(table) = self.find(&self.config.database, &name).await? {
+                all.insert(name, table);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The names that a query of `database` may use: its folders in the lake, their rejected records, and reference tables.
+    async fn names(&self, database: &str) -> Result<Vec<String>> {
+        let folder = self.config.lake.join(database);
+        let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
+        let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the tables in {folder}")))?;
+        let tables = listed.common_prefixes.iter().filter_map(|path| path.filename());
+        let tables = tables.filter(|name| is_folder_name(name) && !name.starts_with('_'));
+        let mut names: Vec<String> = tables.flat_map(|name| [name.to_owned(), format!("{name}{REJECTED}")]).collect();
+        if database == self.config.database {
+            names.extend(self.config.references.iter().map(|reference| reference.name.clone()));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    async fn unknown(&self, wanted: &TableReference, database: &str) -> Result<Error> {
+        let names = self.names(database).await?;
+        let told = Error::query(format!(
+            "there is no table {} in database {database} of {}",
+            wanted.table(),
+            self.config.lake
+        ));
+        let all = names.join(", ");
+        Ok(told.hint(match (names.is_empty(), nearest(wanted.table(), names.iter().map(String::as_str))) {
+            (true, _) => {
+                "the database has no tables: check --lake and --database, or run firelake compact first".into()
+            }
+            (false, Some(near)) => format!("did you mean {near}? The tables are {all}"),
+            (false, None) => format!("the tables are {all}"),
+        }))
+    }
+}
+
+/// Glue's rule for names, so that no quoted name leaves the lake's folder.
+fn is_folder_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn catalog_of(
+    databases: BTreeMap<String, BTreeMap<String, Arc<dyn TableProvider>>>,
+) -> Result<Arc<dyn CatalogProvider>, DataFusionError> {
+    let catalog = MemoryCatalogProvider::new();
+    for (database, tables) in databases {
+        let schema = MemorySchemaProvider::new();
+        for (name, table) in tables {
+            schema.register_table(name, table)?;
+        }
+        catalog.register_schema(&database, Arc::new(schema))?;
+    }
+    Ok(Arc::new(catalog))
+}
