@@ -1,0 +1,108 @@
+//! `firelake query`: SQL, a file of it, or a named query; the answer on stdout.
+
+use super::common::LakeArgs;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::output::{Format, Writer};
+use crate::query::local::{LocalConfig, LocalEngine, Reference};
+use crate::query::{Bound, Engine, Library, QueryText, assignment};
+use crate::storage::Location;
+use chrono::Utc;
+use futures::TryStreamExt;
+use std::io::{BufWriter, IsTerminal};
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+firelake query --lake lake \"SELECT status, count(*) AS n FROM access GROUP BY status ORDER BY n DESC\"\n  \
+firelake query --lake lake client_windows --format csv\n  \
+firelake query --lake lake \"SELECT * FROM access WHERE client_ip = :ip\" --param ip=203.0.113.7\n\n\
+firelake queries lists the named queries.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    lake: LakeArgs,
+    /// SQL, or the name of a query
+    #[arg(value_name = "SQL|NAME", required_unless_present = "file", conflicts_with = "file")]
+    query: Option<String>,
+    /// Read the query from a file (- for standard input)
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// How the answer is written
+    #[arg(long, value_name = "table|csv|json|ndjson", default_value = "table")]
+    format: Format,
+    /// A value for a parameter of the query. May be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    params: Vec<String>,
+    /// The table that stands in for `access`
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// A CSV file to join with, as a table of that name. May be repeated
+    #[arg(long = "reference", value_name = "NAME=FILE")]
+    references: Vec<String>,
+    /// A folder of your own named queries [default: `folder` of [query] in firelake.toml]
+    #[arg(long, value_name = "DIR")]
+    queries: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args) -> Result<u8> {
+    let config = args.lake.config()?;
+    let text = args.text(&config)?;
+    let given = args.params.iter().map(|param| assignment(param)).collect::<Result<Vec<_>>>()?;
+    let bound = text.bind(&given, Utc::now())?;
+    let engine = LocalEngine::new(args.engine(&config)?)?;
+    let started = Instant::now();
+    let rows = answer(&engine, &bound, args.format).await?;
+    if args.format == Format::Table {
+        eprintln!("{}, {:.3} s", super::common::counted(rows, "row"), started.elapsed().as_secs_f64());
+    }
+    Ok(0)
+}
+
+impl Args {
+    fn text(&self, config: &Config) -> Result<QueryText> {
+        let folder = self.queries.clone().or_else(|| config.query.folder.as_ref().map(PathBuf::from));
+        match (&self.file, &self.query) {
+            (Some(path), _) => {
+                let unreadable = |e| Error::usage(format!("cannot read the query file {}", path.display())).caused_by(e);
+                let text = if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+                QueryText::parse(&path.display().to_string(), &text.map_err(unreadable)?)
+            }
+            (None, Some(query)) => Library::new(folder).resolve(query),
+            (None, None) => Err(Error::usage("which query?")),
+        }
+    }
+
+    fn engine(&self, config: &Config) -> Result<LocalConfig> {
+        let flags = self.references.iter().map(|text| assignment(text)).collect::<Result<Vec<_>>>()?;
+        let configured = config.reference.iter().map(|(name, reference)| (name.clone(), reference.file.clone()));
+        let configured = configured.filter(|(name, _)| !flags.iter().any(|(flag, _)| flag == name)).collect::<Vec<_>>();
+        let references = flags.iter().chain(&configured).map(|(name, file)| reference(name, file));
+        Ok(LocalConfig {
+            lake: self.lake.lake(config)?,
+            database: self.lake.database(config),
+            references: references.collect::<Result<_>>()?,
+            aliases: self.table.iter().map(|table| ("access".into(), table.clone())).collect(),
+        })
+    }
+}
+
+/// A reference table by its name and its CSV file.
+pub(super) fn reference(name: &str, file: &str) -> Result<Reference> {
+    let (folder, key) = file.rsplit_once('/').unwrap_or((".", file));
+    let folder = Location::open(if folder.is_empty() { "/" } else { folder })?;
+    Ok(Reference { name: name.into(), folder, key: key.into() })
+}
+
+/// Runs a query and writes its answer to stdout as it comes; gives the number of rows.
+async fn answer(engine: &LocalEngine, bound: &Bound, format: Format) -> Result<u64> {
+    let mut answer = engine.run(bound).await?;
+    let stdout = std::io::stdout();
+    let width = if stdout.is_terminal() { comfy_table::Table::new().width().map(usize::from) } else { None };
+    let mut out = BufWriter::new(stdout.lock());
+    let mut writer = Writer::begin(format, answer.schema.clone(), &mut out, width)?;
+    while let Some(batch) = answer.batches.try_next().await? {
+        writer.write(&batch)?;
+    }
+    writer.finish()
+}
