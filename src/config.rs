@@ -185,8 +185,14 @@ file = "/abs/hosts.csv"
         let config = Config::parse(Path::new("conf/firelake.toml"), text).unwrap();
         assert_eq!(config.lake.as_deref(), Some("conf/lake"));
         let access = &config.table["access"];
-        assert_eq!((access.schema.as_deref(), &access.landing[..]), (Some("combined_apache"), &["conf/landing/web".to_owned(), "file:///x".to_owned()][..]));
-        assert_eq!((access.lookback, access.max_rejected), (Some(Span(Duration::from_secs(259_200))), Some(Share(0.01))));
+        assert_eq!(
+            (access.schema.as_deref(), &access.landing[..]),
+            (Some("combined_apache"), &["conf/landing/web".to_owned(), "file:///x".to_owned()][..])
+        );
+        assert_eq!(
+            (access.lookback, access.max_rejected),
+            (Some(Span(Duration::from_secs(259_200))), Some(Share(0.01)))
+        );
         assert_eq!(config.table["own"].schema.as_deref(), Some("conf/own.toml"));
         assert_eq!(config.reference["hosts"].file, "/abs/hosts.csv");
     }

@@ -3,8 +3,8 @@
 //!
 //! The modules in reading order; each imports only from those above it (`tests/it/arrows.rs` enforces it):
 
-pub mod error;
 pub mod config;
+pub mod error;
 pub mod storage;
 // what things are: pure
 pub mod table;
@@ -20,5 +20,5 @@ pub mod catalog;
 pub mod output;
 pub mod query;
 // the outside
-pub mod jobs;
 pub mod cli;
+pub mod jobs;

@@ -56,10 +56,13 @@ pub(super) fn schema(text: &str) -> Result<TableSchema> {
     let path = Path::new(text);
     if !is_schema_file(text) && !path.exists() {
         let known: Vec<&str> = shipped_schemas().collect();
-        return Err(Error::usage(format!("there is no schema {text}"))
-            .hint(format!("the shipped ones are {}; a schema file is named by its path, such as ./{text}.toml", known.join(", "))));
+        return Err(Error::usage(format!("there is no schema {text}")).hint(format!(
+            "the shipped ones are {}; a schema file is named by its path, such as ./{text}.toml",
+            known.join(", ")
+        )));
     }
-    let content = std::fs::read_to_string(path).map_err(|e| Error::usage(format!("cannot read the schema file {text}")).caused_by(e))?;
+    let content = std::fs::read_to_string(path)
+        .map_err(|e| Error::usage(format!("cannot read the schema file {text}")).caused_by(e))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     TableSchema::parse(&stem, text, &content)
 }
@@ -67,7 +70,8 @@ pub(super) fn schema(text: &str) -> Result<TableSchema> {
 /// A number with its thousands apart.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }
 

@@ -115,7 +115,10 @@ impl Args {
             lookback: span(self.lookback, table.lookback, LOOKBACK)?,
             add_landing: self.add_landing,
             batch: BatchLimits { bytes: self.batch_mib.max(1) << 20, ..Default::default() },
-            work: WorkLimits { threads: self.threads.unwrap_or(WorkLimits::default().threads).max(1), ..Default::default() },
+            work: WorkLimits {
+                threads: self.threads.unwrap_or(WorkLimits::default().threads).max(1),
+                ..Default::default()
+            },
             now: Utc::now(),
             writer: writer(),
             watch: Default::default(),
@@ -127,7 +130,8 @@ impl Args {
 /// Who writes, for people who read the ledger.
 pub(super) fn writer() -> String {
     let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty()).unwrap_or_else(|| "unknown".into());
+    let host =
+        host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty()).unwrap_or_else(|| "unknown".into());
     format!("firelake {} on {host}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())
 }
 
@@ -166,7 +170,11 @@ fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
         code = worse(code, 1);
     }
     if let Some(Share(limit)) = max_rejected.filter(|limit| report.rejected_share() > limit.0) {
-        eprintln!("error: {table}: {:.2} % of the records were rejected, more than --max-rejected {}", report.rejected_share() * 100.0, percent(limit));
+        eprintln!(
+            "error: {table}: {:.2} % of the records were rejected, more than --max-rejected {}",
+            report.rejected_share() * 100.0,
+            percent(limit)
+        );
         eprintln!("hint: all of them are kept: SELECT reason, count(*) FROM {table}_rejected GROUP BY reason");
         code = worse(code, 3);
     }
@@ -179,14 +187,20 @@ fn percent(share: f64) -> String {
 
 fn tell_waiting(report: &CompactReport) {
     const SHOWN: usize = 10;
-    eprintln!("error: {}: {} could not be read and wait for a later run", report.summary.table, counted(report.summary.objects_waiting, "object"));
+    eprintln!(
+        "error: {}: {} could not be read and wait for a later run",
+        report.summary.table,
+        counted(report.summary.objects_waiting, "object")
+    );
     for waiting in report.waiting.iter().take(SHOWN) {
         eprintln!("  {}: {}", waiting.url, waiting.reason);
     }
     if report.waiting.len() > SHOWN {
         eprintln!("  … and {} more", count((report.waiting.len() - SHOWN) as u64));
     }
-    eprintln!("hint: the rest is committed; each run tries these again, and ends with exit code 1 as long as any waits");
+    eprintln!(
+        "hint: the rest is committed; each run tries these again, and ends with exit code 1 as long as any waits"
+    );
 }
 
 /// What a run did, in a sentence or two.
@@ -209,15 +223,20 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
                 took.as_secs_f64()
             );
             if s.records_rejected > 0 {
-                text += &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
+                text +=
+                    &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
             }
             if report.by_delivery > 0 {
-                text += &format!("\n  {} without a usable event time went by the delivery time", counted(report.by_delivery, "row"));
+                text += &format!(
+                    "\n  {} without a usable event time went by the delivery time",
+                    counted(report.by_delivery, "row")
+                );
             }
         }
     }
     if report.settling > 0 {
-        text += &format!("\n  {} younger than --settle left for a later run", counted(report.settling as u64, "object"));
+        text +=
+            &format!("\n  {} younger than --settle left for a later run", counted(report.settling as u64, "object"));
     }
     text
 }
@@ -233,13 +252,20 @@ mod tests {
         assert_eq!(verdict(&report, None), 0);
         assert_eq!(verdict(&report, Some(Share(0.02))), 0);
         assert_eq!(verdict(&report, Some(Share(0.01))), 3);
-        report.waiting.push(crate::ledger::Waiting { url: "x".into(), reason: "y".into(), since: chrono::DateTime::UNIX_EPOCH });
+        report.waiting.push(crate::ledger::Waiting {
+            url: "x".into(),
+            reason: "y".into(),
+            since: chrono::DateTime::UNIX_EPOCH,
+        });
         assert_eq!(verdict(&report, None), 1);
         assert_eq!(verdict(&report, Some(Share(0.01))), 3);
     }
 
     #[test]
     fn failures_keep_the_first_but_for_a_check() {
-        assert_eq!([worse(0, 1), worse(1, 0), worse(1, 75), worse(75, 3), worse(3, 1), worse(2, 1)], [1, 1, 1, 3, 3, 2]);
+        assert_eq!(
+            [worse(0, 1), worse(1, 0), worse(1, 75), worse(75, 3), worse(3, 1), worse(2, 1)],
+            [1, 1, 1, 3, 3, 2]
+        );
     }
 }

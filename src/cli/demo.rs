@@ -32,7 +32,8 @@ const DATABASE: &str = "logs";
 
 pub(super) async fn run(args: Args) -> Result<u8> {
     let dir = args.dir.as_path();
-    std::fs::create_dir_all(dir).map_err(|e| Error::storage(format!("cannot make the folder {}", dir.display())).caused_by(e))?;
+    std::fs::create_dir_all(dir)
+        .map_err(|e| Error::storage(format!("cannot make the folder {}", dir.display())).caused_by(e))?;
     let (landing, lake, hosts) = (dir.join("landing"), dir.join("lake"), dir.join("hosts.csv"));
     let open = |path: &Path| Location::open(&path.to_string_lossy());
 
@@ -44,7 +45,11 @@ pub(super) async fn run(args: Args) -> Result<u8> {
 
     let started = Instant::now();
     let report = job(open(&landing)?, open(&lake)?)?.run().await?;
-    print(format_args!("2. firelake compact --landing {} --schema {SCHEMA} --lake {} --table access", landing.display(), lake.display()))?;
+    print(format_args!(
+        "2. firelake compact --landing {} --schema {SCHEMA} --lake {} --table access",
+        landing.display(),
+        lake.display()
+    ))?;
     print(format_args!("   {}\n", sentence(&report, started.elapsed())))?;
 
     let engine = LocalEngine::new(LocalConfig {

@@ -5,8 +5,10 @@ use crate::error::{Error, Result};
 use crate::jobs::files::files;
 
 #[derive(clap::Args)]
-#[command(after_help = "Programs that read Parquet themselves want exactly these files: a glob over the table's folder would\n\
-count files that are superseded. With DuckDB:\n  firelake files --lake lake --table access | cut -f1")]
+#[command(
+    after_help = "Programs that read Parquet themselves want exactly these files: a glob over the table's folder would\n\
+count files that are superseded. With DuckDB:\n  firelake files --lake lake --table access | cut -f1"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     lake: LakeArgs,
@@ -24,7 +26,9 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let table = args.table.or_else(only).ok_or_else(|| Error::usage("which table?").hint("pass --table NAME"))?;
     for file in files(&args.lake.lake(&config)?, &args.lake.database(&config), &table).await? {
         match args.json {
-            true => print(serde_json::to_string(&file).map_err(|e| Error::internal("cannot write JSON").caused_by(e))?)?,
+            true => {
+                print(serde_json::to_string(&file).map_err(|e| Error::internal("cannot write JSON").caused_by(e))?)?
+            }
             false => print(format_args!("{}\t{}\t{}", file.path, file.rows, file.bytes))?,
         }
     }

@@ -75,7 +75,9 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         write_hosts(path)?;
     }
     match args.json {
-        true => print(serde_json::to_string(&generated).map_err(|e| Error::internal("cannot write JSON").caused_by(e))?)?,
+        true => {
+            print(serde_json::to_string(&generated).map_err(|e| Error::internal("cannot write JSON").caused_by(e))?)?
+        }
         false => eprintln!("{} in {}", sentence(&generated), args.landing),
     }
     Ok(0)
@@ -83,12 +85,14 @@ pub(super) async fn run(args: Args) -> Result<u8> {
 
 /// Writes the CSV of hosts that the made-up clients belong to.
 pub(super) fn write_hosts(path: &std::path::Path) -> Result<()> {
-    std::fs::write(path, hosts_csv()).map_err(|e| Error::storage(format!("cannot write {}", path.display())).caused_by(e))
+    std::fs::write(path, hosts_csv())
+        .map_err(|e| Error::storage(format!("cannot write {}", path.display())).caused_by(e))
 }
 
 /// What was generated, in a sentence.
 pub(super) fn sentence(g: &Generated) -> String {
-    let there = if g.already_there == 0 { String::new() } else { format!(", {} of them there already", g.already_there) };
+    let there =
+        if g.already_there == 0 { String::new() } else { format!(", {} of them there already", g.already_there) };
     format!(
         "{} in {} ({}{there}); {} late, {} broken",
         counted(g.records, "record"),

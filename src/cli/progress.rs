@@ -10,7 +10,8 @@ const STYLE: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta
 
 /// A bar of landed bytes, with objects beside it; hidden where stderr is no terminal.
 pub(super) fn bar() -> (ProgressBar, Watch) {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(0), target);
     if let Ok(style) = ProgressStyle::with_template(STYLE) {
         bar.set_style(style);

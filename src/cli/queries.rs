@@ -16,7 +16,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<u8> {
-    let configured = || std::fs::read_to_string("firelake.toml").ok().map(|text| Config::parse(Path::new("firelake.toml"), &text)).transpose();
+    let configured = || {
+        std::fs::read_to_string("firelake.toml")
+            .ok()
+            .map(|text| Config::parse(Path::new("firelake.toml"), &text))
+            .transpose()
+    };
     let folder = match args.queries {
         Some(folder) => Some(folder),
         None => configured()?.and_then(|config| config.query.folder).map(PathBuf::from),

@@ -64,8 +64,13 @@ impl Args {
         let folder = self.queries.clone().or_else(|| config.query.folder.as_ref().map(PathBuf::from));
         match (&self.file, &self.query) {
             (Some(path), _) => {
-                let unreadable = |e| Error::usage(format!("cannot read the query file {}", path.display())).caused_by(e);
-                let text = if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+                let unreadable =
+                    |e| Error::usage(format!("cannot read the query file {}", path.display())).caused_by(e);
+                let text = if path.as_os_str() == "-" {
+                    std::io::read_to_string(std::io::stdin())
+                } else {
+                    std::fs::read_to_string(path)
+                };
                 QueryText::parse(&path.display().to_string(), &text.map_err(unreadable)?)
             }
             (None, Some(query)) => Library::new(folder).resolve(query),

@@ -21,11 +21,19 @@ use crate::landing::LandedObject;
 use crate::ledger::{Action, Appended, Commit, Ledger, Snapshot, Waiting};
 use crate::storage::Location;
 use crate::table::TableSchema;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use work::Attempt;
 
 /// How often one batch is planned again after lost races, or without an object that turned out unreadable late.
 const REPLANS: usize = 20;
+
+/// How long listings may begin at the lookback: then every landed object is listed once.
+const FULL_LISTING_EVERY: TimeDelta = TimeDelta::days(1);
+
+/// Whether the last listing of every landed object is a day old, or there was none.
+pub fn full_listing_is_due(snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
+    snapshot.full_listing_at.is_none_or(|at| now - at >= FULL_LISTING_EVERY)
+}
 
 /// What a run needs besides its objects.
 pub struct Run<'a> {
@@ -57,8 +65,9 @@ pub struct Done {
 }
 
 impl Run<'_> {
-    /// Compacts `objects`, batch by batch, onto `snapshot`, which is the newest state in the end. `full_listing` goes into
-    /// the first commit; where there is none to make, an empty one is made for it.
+    /// Compacts `objects`, batch by batch, onto `snapshot`, which is the newest state in the end. That every landed object
+    /// was listed (`full_listing`) goes into the first commit; where there is none to make, an empty one is made for it, at
+    /// most one a day.
     pub async fn compact(
         &self,
         snapshot: &mut Snapshot,
@@ -70,7 +79,7 @@ impl Run<'_> {
         for batch in batches(objects, &self.batch) {
             self.compact_batch(snapshot, batch, &mut listed_at, &mut done).await?;
         }
-        if listed_at.is_some() {
+        if listed_at.is_some() && full_listing_is_due(snapshot, self.now) {
             let commit = Commit { full_listing_at: listed_at, ..Commit::new(Action::Add, self.now, self.writer) };
             self.append(snapshot, commit, &mut done).await?;
         }

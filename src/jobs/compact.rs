@@ -1,7 +1,7 @@
 //! The scheduled run of one table: list, compact, publish.
 
 use crate::catalog::{Catalog, publish};
-use crate::compact::{BatchLimits, Done, Progress, Run, WorkLimits, candidates};
+use crate::compact::{BatchLimits, Done, Progress, Run, WorkLimits, candidates, full_listing_is_due};
 use crate::error::{Error, Result};
 use crate::landing::{self, LandedObject, has_date_folders};
 use crate::ledger::{Action, Appended, Commit, Ledger, Pins, Snapshot, Waiting};
@@ -11,9 +11,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-
-/// How long a listing that begins at the lookback may be trusted: then all of it is listed once.
-const FULL_LISTING_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// What a run of one table is told.
 pub struct CompactJob {
@@ -137,7 +134,8 @@ impl CompactJob {
         if snapshot.is_none() && !listing.objects.is_empty() {
             snapshot = Some(self.create(&ledger, &landing).await?);
         }
-        let mut report = CompactReport { warnings: empty_prefixes(&landing, &listing, snapshot.as_ref()), ..Default::default() };
+        let mut report =
+            CompactReport { warnings: empty_prefixes(&landing, &listing, snapshot.as_ref()), ..Default::default() };
         match &mut snapshot {
             Some(state) => self.compact(&folder, &ledger, state, listing, &mut report).await?,
             None => report.summary.published = true, // nothing there to publish
@@ -147,7 +145,14 @@ impl CompactJob {
         Ok(report)
     }
 
-    async fn compact(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, listing: Listing, report: &mut CompactReport) -> Result<()> {
+    async fn compact(
+        &self,
+        folder: &Location,
+        ledger: &Ledger,
+        snapshot: &mut Snapshot,
+        listing: Listing,
+        report: &mut CompactReport,
+    ) -> Result<()> {
         let schema = snapshot.schema()?;
         let found = candidates(listing.objects, snapshot, self.now - self.settle);
         report.settling = found.settling;
@@ -175,7 +180,9 @@ impl CompactJob {
     async fn publish(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, report: &mut CompactReport) {
         match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot).await {
             Ok(_) => report.summary.published = true,
-            Err(error) => report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table))),
+            Err(error) => {
+                report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table)))
+            }
         }
     }
 
@@ -191,8 +198,11 @@ impl CompactJob {
             }
         }
         if prefixes.is_empty() {
-            return Err(Error::usage(format!("there is no table {} in {} yet, and no landing prefix to make it from", self.table, self.lake))
-                .hint("pass --landing and --schema, or name them in firelake.toml"));
+            return Err(Error::usage(format!(
+                "there is no table {} in {} yet, and no landing prefix to make it from",
+                self.table, self.lake
+            ))
+            .hint("pass --landing and --schema, or name them in firelake.toml"));
         }
         prefixes.iter().try_for_each(|prefix| self.check_prefix(prefix))?;
         Ok(prefixes)
@@ -225,10 +235,18 @@ impl CompactJob {
         for asked in &self.landing {
             while !snapshot.pins.landing.contains(&asked.url()) {
                 if !self.add_landing {
-                    return Err(Error::usage(format!("{} is not a landing prefix of {}, which has {}", asked.url(), self.table, snapshot.pins.landing.join(", ")))
-                        .hint("pass --add-landing once to take it in: all that lies below it is compacted into this table"));
+                    return Err(Error::usage(format!(
+                        "{} is not a landing prefix of {}, which has {}",
+                        asked.url(),
+                        self.table,
+                        snapshot.pins.landing.join(", ")
+                    ))
+                    .hint(
+                        "pass --add-landing once to take it in: all that lies below it is compacted into this table",
+                    ));
                 }
-                let commit = Commit { landing: Some(asked.url()), ..Commit::new(Action::AddLanding, self.now, &self.writer) };
+                let commit =
+                    Commit { landing: Some(asked.url()), ..Commit::new(Action::AddLanding, self.now, &self.writer) };
                 match ledger.append(snapshot, commit).await? {
                     Appended::Committed(next) => *snapshot = *next,
                     Appended::Conflict { .. } => ledger.catch_up(snapshot).await.map(drop)?,
@@ -240,8 +258,11 @@ impl CompactJob {
 
     async fn create(&self, ledger: &Ledger, landing: &[Location]) -> Result<Snapshot> {
         let Some(schema) = &self.schema else {
-            return Err(Error::usage(format!("there is no table {} in {} yet, and no schema to make it from", self.table, self.lake))
-                .hint("pass --schema with a shipped schema's name or a file"));
+            return Err(Error::usage(format!(
+                "there is no table {} in {} yet, and no schema to make it from",
+                self.table, self.lake
+            ))
+            .hint("pass --schema with a shipped schema's name or a file"));
         };
         let pins = Pins {
             schema_name: schema.name.clone(),
@@ -279,10 +300,16 @@ impl CompactJob {
         Ok(listing)
     }
 
-    async fn list_waiting(&self, landing: &[Location], snapshot: Option<&Snapshot>, listing: &mut Listing) -> Result<()> {
+    async fn list_waiting(
+        &self,
+        landing: &[Location],
+        snapshot: Option<&Snapshot>,
+        listing: &mut Listing,
+    ) -> Result<()> {
         let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
         for url in snapshot.iter().flat_map(|snapshot| snapshot.waiting.keys()).filter(|url| !listed.contains(*url)) {
-            let prefix = landing.iter().find(|prefix| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()));
+            let prefix =
+                landing.iter().find(|prefix| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()));
             if let Some(prefix) = prefix {
                 listing.objects.extend(landing::head(prefix, url).await?);
             }
@@ -292,14 +319,15 @@ impl CompactJob {
 
     /// The delivery hour to list from; `None` where all must be listed.
     fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<DateTime<Utc>> {
-        let fresh = snapshot.full_listing_at.is_some_and(|at| self.now - at < FULL_LISTING_EVERY);
         let newest = snapshot
             .compacted
             .iter()
-            .filter(|(url, _)| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders)))
+            .filter(|(url, _)| {
+                prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders))
+            })
             .map(|(_, input)| input.delivered)
             .max()?;
-        fresh.then(|| newest - self.lookback)
+        (!full_listing_is_due(snapshot, self.now)).then(|| newest - self.lookback)
     }
 }
 
@@ -316,7 +344,9 @@ struct Listing {
 
 fn empty_prefixes(landing: &[Location], listing: &Listing, snapshot: Option<&Snapshot>) -> Vec<String> {
     let known = |prefix: &&Location| {
-        snapshot.is_some_and(|s| s.compacted.keys().any(|url| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some())))
+        snapshot.is_some_and(|s| {
+            s.compacted.keys().any(|url| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()))
+        })
     };
     let empty = landing.iter().filter(|prefix| listing.empty.contains(&prefix.url()) && !known(prefix));
     empty.map(|prefix| format!("there is no object below the landing prefix {prefix}")).collect()
@@ -334,10 +364,12 @@ impl CompactReport {
             self.by_delivery += commit.counts.by_delivery;
             summary.files_written += commit.add.len() as u64;
             summary.bytes_written += commit.add.iter().map(|file| file.bytes).sum::<u64>();
-            partitions.extend(commit.add.iter().filter(|f| FileSet::of_path(&f.path) == FileSet::Data).map(|f| &f.partition));
+            partitions
+                .extend(commit.add.iter().filter(|f| FileSet::of_path(&f.path) == FileSet::Data).map(|f| &f.partition));
         }
         summary.partitions = partitions.len() as u64;
         summary.bytes_read = done.bytes_read;
-        summary.commits = done.commits.first().zip(done.commits.last()).map(|(first, last)| [first.number, last.number]);
+        summary.commits =
+            done.commits.first().zip(done.commits.last()).map(|(first, last)| [first.number, last.number]);
     }
 }

@@ -1,7 +1,7 @@
 //! A table's live files, for programs that read Parquet themselves: a glob over `data/` would count superseded files.
 
 use crate::error::{Error, Result};
-use crate::ledger::{LiveFile, Ledger};
+use crate::ledger::{Ledger, LiveFile};
 use crate::storage::Location;
 use crate::table::{FileSet, TableId};
 use serde::Serialize;
@@ -33,7 +33,8 @@ pub async fn files(lake: &Location, database: &str, table: &str) -> Result<Vec<L
     let id = TableId::new(database, name)?;
     let folder = lake.join(id.database()).join(id.table());
     let snapshot = Ledger::new(&folder).load().await?.ok_or_else(|| {
-        Error::usage(format!("there is no table {id} in {lake}")).hint("firelake query \"SHOW TABLES\" lists the tables of a lake")
+        Error::usage(format!("there is no table {id} in {lake}"))
+            .hint("firelake query \"SHOW TABLES\" lists the tables of a lake")
     })?;
     let mut files: Vec<ListedFile> = snapshot.live(set).map(|(path, file)| listed(&folder, path, file)).collect();
     files.sort_by(|a, b| (&a.partition, &a.path).cmp(&(&b.partition, &b.path)));
