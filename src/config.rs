@@ -78,8 +78,20 @@ pub struct ReferenceConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueryConfig {
+    /// Which engine answers.
+    #[serde(default)]
+    pub engine: EngineKind,
     /// A folder of the user's own named queries.
     pub folder: Option<String>,
+}
+
+/// Who answers queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// DataFusion, in this process.
+    #[default]
+    Local,
 }
 
 impl Config {

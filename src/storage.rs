@@ -42,8 +42,13 @@ impl Location {
         if text.is_empty() {
             return Err(Error::usage("an empty path is no folder"));
         }
-        let absolute =
-            canonical(path).map_err(|e| Error::storage(format!("cannot resolve the path {text}")).caused_by(e))?;
+        let absolute = canonical(path).map_err(|e| {
+            let hint = match e.kind() {
+                std::io::ErrorKind::NotADirectory => "a part of the path is a file; name a folder",
+                _ => "check that every part of the path exists and may be entered",
+            };
+            Error::storage(format!("cannot resolve the path {text}")).caused_by(e).hint(hint)
+        })?;
         let prefix = Path::from_absolute_path(&absolute)
             .map_err(|e| Error::usage(format!("{} cannot be a folder of a lake", absolute.display())).caused_by(e))?;
         Ok(Location { store: Arc::new(DurableLocal::new()), root: "file:///".into(), prefix })
