@@ -395,7 +395,7 @@ async fn run(make: Make, keyed: bool, steps: &[Step]) {
                 rig.faults.interleave(*seed);
                 let (one, two) = tokio::join!(rig.publish(), rig.publish());
                 rig.faults.interleave(0);
-                (one.unwrap(), two.unwrap());
+                assert_eq!(one.unwrap().commit, two.unwrap().commit);
             }
         }
         rig.check().await;

@@ -33,7 +33,15 @@ struct Copy {
 
 impl Copy {
     async fn make(self, table: Location) -> Result<u64> {
-        let copied = table.store().copy(&self.from, &self.to).await;
+        let copied = match table.is_local() {
+            // A plain copy over what another publisher has just linked would leave the store's temporary link behind.
+            true => table.store().copy_if_not_exists(&self.from, &self.to).await,
+            false => table.store().copy(&self.from, &self.to).await,
+        };
+        let copied = match copied {
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            copied => copied,
+        };
         copied.map(|()| self.bytes).map_err(|error| {
             let what = format!("cannot copy {} to {}", table.url_of(&self.from), table.url_of(&self.to));
             Error::from(error).context(what)
