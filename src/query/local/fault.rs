@@ -25,10 +25,9 @@ pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
         }
         None => format!("{}: {what}", query.origin),
     };
-    let told = Error::query(message).caused_by(error);
     match hint {
-        Some(hint) => told.hint(hint),
-        None => told,
+        Some(hint) => Error::query(message).hint(hint),
+        None => Error::query(message),
     }
 }
 
@@ -44,7 +43,6 @@ pub(super) fn of_data(error: DataFusionError) -> Error {
             .hint("run firelake verify: it names every file that is missing or damaged"),
         false => Error::query(what),
     }
-    .caused_by(error)
 }
 
 /// What an error says, without DataFusion's prefixes.

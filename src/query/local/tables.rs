@@ -22,16 +22,20 @@ pub(super) const CATALOG: &str = "awsdatacatalog";
 const INFORMATION_SCHEMA: &str = "information_schema";
 const REJECTED: &str = "_rejected";
 
+/// Snapshots of earlier statements by the table's URL: the next statement reads only the commits since (I8).
+pub(super) type Known = tokio::sync::Mutex<HashMap<String, Snapshot>>;
+
 /// Looks tables up for one statement: each ledger is loaded once, so a table and its rejected records agree.
 pub(super) struct Tables<'a> {
     config: &'a LocalConfig,
     store: ObjectStoreUrl,
+    known: &'a Known,
     snapshots: HashMap<String, Option<Arc<Snapshot>>>,
 }
 
 impl<'a> Tables<'a> {
-    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl) -> Self {
-        Tables { config, store, snapshots: HashMap::new() }
+    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl, known: &'a Known) -> Self {
+        Tables { config, store, known, snapshots: HashMap::new() }
     }
 
     /// A catalog of exactly the tables in `references`; of all tables of the database where the statement asks what there is.
@@ -48,7 +52,7 @@ impl<'a> Tables<'a> {
         for wanted in references.iter().filter(|reference| reference.schema() != Some(INFORMATION_SCHEMA)) {
             let database = wanted.schema().unwrap_or(&self.config.database).to_owned();
             let found = match wanted.catalog() {
-                None | Some(CATALOG) => self.find(&database, wanted.table()).await?,
+                None | Some(CATALOG) => self.find(&database, &wanted.table().to_lowercase()).await?,
                 Some(_) => None,
             };
             let table = match found {
@@ -94,11 +98,25 @@ impl<'a> Tables<'a> {
 
     async fn snapshot(&mut self, folder: &Location) -> Result<Option<Arc<Snapshot>>> {
         let url = folder.url();
-        if let Some(known) = self.snapshots.get(&url) {
-            return Ok(known.clone());
+        if let Some(loaded) = self.snapshots.get(&url) {
+            return Ok(loaded.clone());
         }
-        let snapshot = Ledger::new(folder).load().await?.map(Arc::new);
+        let snapshot = self.newest(folder, &url).await?.map(Arc::new);
         self.snapshots.insert(url, snapshot.clone());
+        Ok(snapshot)
+    }
+
+    async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Snapshot>> {
+        let ledger = Ledger::new(folder);
+        let mut known = self.known.lock().await;
+        let snapshot = match known.remove(url) {
+            Some(mut snapshot) => {
+                ledger.catch_up(&mut snapshot).await?;
+                Some(snapshot)
+            }
+            None => ledger.load().await?,
+        };
+        known.extend(snapshot.clone().map(|snapshot| (url.to_owned(), snapshot)));
         Ok(snapshot)
     }
 

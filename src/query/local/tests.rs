@@ -313,6 +313,7 @@ async fn names_resolve_with_and_without_database_and_by_alias() {
         ("ACCESS", "7"),
         ("logs.access", "7"),
         ("\"access\"", "7"),
+        ("\"Access\"", "7"),
         ("AwsDataCatalog.logs.access", "7"),
         ("other.web", "1"),
         ("other.web_rejected", "0"),
@@ -331,6 +332,19 @@ async fn names_resolve_with_and_without_database_and_by_alias() {
     config.aliases.insert("access".into(), "access_rejected".into());
     let engine = LocalEngine::new(config).unwrap();
     assert_eq!(rows(&engine, "SELECT count(*), max(access.reason) FROM access").await, "2,no JSON");
+}
+
+#[tokio::test]
+async fn each_statement_sees_the_newest_commit() {
+    let lake = Lake::empty();
+    let base = lake.create("logs/access").await;
+    let engine = lake.engine();
+    assert_eq!(rows(&engine, "SELECT count(*) FROM access").await, "0");
+    let next = lake.add("logs/access", &base, &[("2015-05-20", &MORNING)], 0).await;
+    assert_eq!(rows(&engine, "SELECT count(*) FROM access").await, "3");
+    lake.add("logs/access", &next, &[("2015-05-21", &NEXT_DAY)], 1).await;
+    let both = "SELECT (SELECT count(*) FROM access) AS a, (SELECT count(*) FROM access_rejected) AS r";
+    assert_eq!(rows(&engine, both).await, "4,1");
 }
 
 #[tokio::test]
@@ -530,7 +544,15 @@ async fn what_there_is_can_be_asked() {
     let sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'logs' ORDER BY 2";
     assert_eq!(rows(&engine, sql).await, "logs,access logs,access_rejected logs,hosts");
     assert!(rows(&engine, "SHOW TABLES").await.contains("logs,access_rejected,BASE TABLE"));
-    assert!(rows(&engine, "DESCRIBE access").await.starts_with("ts,"));
+    let described = rows(&engine, "DESCRIBE access").await;
+    assert!(
+        described.starts_with("ts,timestamp client_ip,string ") && described.ends_with(" extra,string dt,string"),
+        "{described}"
+    );
+    assert_eq!(
+        rows(&engine, "DESCRIBE SELECT count(*) AS n, ts + INTERVAL '1' DAY AS t FROM access GROUP BY ts").await,
+        "n,bigint t,timestamp"
+    );
     assert!(rows(&engine, "SHOW COLUMNS FROM access").await.contains("client_ip"));
     assert!(rows(&engine, "EXPLAIN SELECT * FROM access").await.contains("logical_plan"));
 }
