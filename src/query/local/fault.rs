@@ -18,7 +18,10 @@ struct Place {
 pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
     let (what, written) = without_place(&message(&error));
     let place = span(&error).or(written);
-    let hint = hint(&error, &what);
+    let (what, hint) = match misfit(&what) {
+        Some((what, hint)) => (what, hint),
+        None => (what.clone(), hint(&error, &what)),
+    };
     let message = match place.and_then(|place| Some((place, excerpt(query.text(), place)?))) {
         Some((place, excerpt)) => {
             format!("{}, line {}, column {}: {what}\n{excerpt}", query.origin, place.line, place.column)
@@ -78,6 +81,19 @@ fn hint(error: &DataFusionError, what: &str) -> Option<String> {
     }
     let said = error.diagnostic()?.helps.first()?.message.clone();
     Some(said)
+}
+
+/// Arguments that a function does not take: what it says itself, or which arguments it would take.
+fn misfit(what: &str) -> Option<(String, Option<String>)> {
+    let (why, rest) = what.split_once("No function matches the given name and argument types '")?;
+    if let Some((_, own)) = why.split_once("user-defined coercion failed with: Error during planning: ") {
+        return Some((own.trim_end().trim_end_matches('.').to_owned(), None));
+    }
+    let (call, rest) = rest.split_once("'. ")?;
+    let (_, candidates) = rest.split_once("Candidate functions:")?;
+    let candidates: Vec<&str> = candidates.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let hint = format!("cast the arguments; there are {}", candidates.join(", "));
+    Some((format!("no function fits {call}"), Some(hint)))
 }
 
 fn columns_hint(field: &Column, valid: &[Column]) -> String {

@@ -84,7 +84,8 @@ impl LocalEngine {
         let statement = empty.sql_to_statement(&sql, &Dialect::Generic).map_err(failed)?;
         only_reads(&statement)?;
         let named = empty.resolve_table_references(&statement).map_err(failed)?;
-        let catalog = Tables::new(&self.config, self.store.clone(), &self.known).catalog(&named).await?;
+        let tables = Tables::new(&self.config, self.store.clone(), &self.known);
+        let catalog = tables.catalog(&named, |name| empty.table_functions().contains_key(name)).await?;
         let context = SessionContext::new_with_state(empty);
         context.register_catalog(CATALOG, catalog);
         let state = context.state();

@@ -40,9 +40,15 @@ impl<'a> Tables<'a> {
 
     /// A catalog of exactly the tables in `references`; of all tables of the database where the statement asks what there is.
     ///
+    /// `generate_series(1, 3)` counts as a reference, too: `is_function` tells it apart.
+    ///
     /// # Errors
     /// Query for a table that is not there; the hint lists those that are.
-    pub(super) async fn catalog(mut self, references: &[TableReference]) -> Result<Arc<dyn CatalogProvider>> {
+    pub(super) async fn catalog(
+        mut self,
+        references: &[TableReference],
+        is_function: impl Fn(&str) -> bool,
+    ) -> Result<Arc<dyn CatalogProvider>> {
         let mut databases: BTreeMap<String, BTreeMap<String, Arc<dyn TableProvider>>> = BTreeMap::new();
         databases.entry(self.config.database.clone()).or_default();
         if references.iter().any(|reference| reference.schema() == Some(INFORMATION_SCHEMA)) {
@@ -57,6 +63,7 @@ impl<'a> Tables<'a> {
             };
             let table = match found {
                 Some(table) => table,
+                None if wanted.schema().is_none() && is_function(wanted.table()) => continue,
                 None => return Err(self.unknown(wanted, &database).await?),
             };
             databases.entry(database).or_default().insert(wanted.table().to_owned(), table);

@@ -321,6 +321,7 @@ async fn names_resolve_with_and_without_database_and_by_alias() {
         ("logs.hosts", "2"),
         ("(SELECT 1 UNION ALL SELECT 2) access", "2"),
         ("access_rejected", "2"),
+        ("generate_series(1, 3)", "3"),
     ] {
         assert_eq!(rows(&engine, &format!("SELECT count(*) FROM {table}")).await, count, "{table}");
     }
@@ -389,6 +390,16 @@ async fn errors_show_the_place_in_the_sql() {
     assert!(told.message().contains("second wants a timestamp, not a string"), "{told}");
     let told = error(&engine, "SELECT date_add('fortnight', 1, ts) FROM access").await;
     assert!(told.message().contains("'fortnight' is no unit; the units are millisecond, second"), "{told}");
+    let told = error(&engine, "SELECT date_add('second', ts) FROM access").await;
+    assert_eq!(told.message(), "the query: date_add wants a unit, a number and a time: date_add('second', -10, ts)");
+    let told = error(&engine, "SELECT sum(client_ip) FROM access").await;
+    assert_eq!(told.message(), "the query: no function fits sum(Utf8)");
+    assert_eq!(
+        told.hint_text(),
+        Some(
+            "cast the arguments; there are sum(Decimal), sum(UInt64), sum(Int64), sum(Float64), sum(Duration), sum(Interval)"
+        )
+    );
     assert!(error(&engine, "").await.message().contains("No SQL"));
     assert!(error(&engine, "SELECT 1; SELECT 2").await.message().contains("single"));
 }
