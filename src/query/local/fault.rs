@@ -1,11 +1,12 @@
 //! From DataFusion's errors to ours: what, where in the SQL, and what to do.
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::query::Bound;
 use crate::query::suggest::nearest;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use object_store::path::Path;
 
 /// A line and a column in the SQL, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +35,31 @@ pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
     }
 }
 
-/// An error while rows come.
-pub(super) fn of_data(error: DataFusionError) -> Error {
+/// An error while rows come; `file` is the one that it came from, where that was found out.
+pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
     let what = message(&error);
-    let is_of_file = matches!(error.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_))
-        || what.contains("Failed to fetch metadata for file")
+    let told = match file {
+        Some(file) => format!("cannot read the data file {file}: {what}"),
+        None if is_of_file(&error) => format!("cannot read a data file: {what}"),
+        None => return Error::query(what),
+    };
+    Error::storage(told).hint("run firelake verify: it names every file that is missing or damaged")
+}
+
+/// Whether a decoder failed without saying in which file.
+pub(super) fn hides_its_file(error: &DataFusionError) -> bool {
+    is_of_file(error) && !message(error).contains(NAMES_FILE)
+}
+
+/// What DataFusion says where a file's footer cannot be had; a name follows.
+const NAMES_FILE: &str = "Failed to fetch metadata for file";
+
+fn is_of_file(error: &DataFusionError) -> bool {
+    let what = message(error);
+    matches!(error.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_))
+        || what.contains(NAMES_FILE)
         || what.starts_with("Parquet error")
-        || what.starts_with("Parquet argument error");
-    match is_of_file {
-        true => Error::new(Kind::Storage, format!("cannot read a data file: {what}"))
-            .hint("run firelake verify: it names every file that is missing or damaged"),
-        false => Error::query(what),
-    }
+        || what.starts_with("Parquet argument error")
 }
 
 /// What an error says, without DataFusion's prefixes.

@@ -5,6 +5,7 @@ mod describe;
 mod fault;
 mod functions;
 mod lake_table;
+mod readers;
 mod reference;
 mod stats;
 mod tables;
@@ -25,6 +26,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
+use readers::Opened;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tables::{CATALOG, Known, Tables};
@@ -77,14 +79,18 @@ impl LocalEngine {
         Ok(LocalEngine { config, store, runtime, session, known: Known::default() })
     }
 
-    async fn physical_plan(&self, query: &Bound) -> Result<(Arc<dyn ExecutionPlan>, SessionContext)> {
+    async fn physical_plan(
+        &self,
+        query: &Bound,
+        opened: &Arc<Opened>,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SessionContext)> {
         let failed = |error| fault::of_sql(error, query);
         let sql = query.render(|name| format!("${name}"));
         let empty = self.state().map_err(failed)?;
         let statement = empty.sql_to_statement(&sql, &Dialect::Generic).map_err(failed)?;
         only_reads(&statement)?;
         let named = empty.resolve_table_references(&statement).map_err(failed)?;
-        let tables = Tables::new(&self.config, self.store.clone(), &self.known);
+        let tables = Tables::new(&self.config, self.store.clone(), &self.known, opened.clone());
         let catalog = tables.catalog(&named, |name| empty.table_functions().contains_key(name)).await?;
         let context = SessionContext::new_with_state(empty);
         context.register_catalog(CATALOG, catalog);
@@ -99,6 +105,10 @@ impl LocalEngine {
         let frame = frame.map_err(failed)?;
         let plan = frame.create_physical_plan().await.map_err(failed)?;
         Ok((plan, context))
+    }
+
+    fn opened(&self) -> Arc<Opened> {
+        Opened::new(self.config.lake.store().clone(), self.session.target_partitions())
     }
 
     fn state(&self) -> Result<SessionState, DataFusionError> {
@@ -117,9 +127,10 @@ impl LocalEngine {
 #[async_trait::async_trait]
 impl Engine for LocalEngine {
     async fn run(&self, query: &Bound) -> Result<Answer> {
-        let (plan, context) = self.physical_plan(query).await?;
-        let stream = execute_stream(plan, context.task_ctx()).map_err(fault::of_data)?;
-        Ok(answer::answer(stream))
+        let opened = self.opened();
+        let (plan, context) = self.physical_plan(query, &opened).await?;
+        let stream = execute_stream(plan, context.task_ctx()).map_err(|e| fault::of_data(e, None))?;
+        Ok(answer::answer(stream, opened))
     }
 }
 

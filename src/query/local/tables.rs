@@ -1,6 +1,7 @@
 //! Which tables a statement names, and what each of them is: a reference table, or a table of the lake by its ledger.
 
 use super::lake_table::LakeTable;
+use super::readers::Opened;
 use super::{LocalConfig, reference};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Snapshot};
@@ -30,12 +31,13 @@ pub(super) struct Tables<'a> {
     config: &'a LocalConfig,
     store: ObjectStoreUrl,
     known: &'a Known,
+    opened: Arc<Opened>,
     snapshots: HashMap<String, Option<Arc<Snapshot>>>,
 }
 
 impl<'a> Tables<'a> {
-    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl, known: &'a Known) -> Self {
-        Tables { config, store, known, snapshots: HashMap::new() }
+    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl, known: &'a Known, opened: Arc<Opened>) -> Self {
+        Tables { config, store, known, opened, snapshots: HashMap::new() }
     }
 
     /// A catalog of exactly the tables in `references`; of all tables of the database where the statement asks what there is.
@@ -98,7 +100,7 @@ impl<'a> Tables<'a> {
         let Some(snapshot) = self.snapshot(&folder).await? else {
             return Ok(None);
         };
-        let table = LakeTable::new(&folder, &snapshot, set, self.store.clone())
+        let table = LakeTable::new(&folder, &snapshot, set, self.store.clone(), self.opened.clone())
             .map_err(|e| e.context(format!("cannot read table {database}.{name}")))?;
         Ok(Some(Arc::new(table)))
     }

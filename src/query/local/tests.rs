@@ -251,13 +251,13 @@ async fn a_filter_on_time_or_partition_skips_files_by_the_ledger_alone() {
         ("dt = '2015-05-21' OR status = 500", 2),
     ] {
         let sql = format!("SELECT path FROM access WHERE {filter}");
-        let (plan, _) = engine.physical_plan(&bind(&sql, &[])).await.unwrap();
+        let (plan, _) = engine.physical_plan(&bind(&sql, &[]), &engine.opened()).await.unwrap();
         assert_eq!(files_in(&plan), files, "{filter}\n{}", displayable(plan.as_ref()).indent(false));
     }
     let query = bind("SELECT path FROM access WHERE ts >= :from", &[("from", "x")]);
-    assert!(engine.physical_plan(&query).await.is_err() || csv(&engine, &query).await.is_err());
+    assert!(engine.physical_plan(&query, &engine.opened()).await.is_err() || csv(&engine, &query).await.is_err());
     let query = bind("-- param: from timestamp = now - 1h\nSELECT path FROM access WHERE ts >= :from", &[]);
-    let (plan, _) = engine.physical_plan(&query).await.unwrap();
+    let (plan, _) = engine.physical_plan(&query, &engine.opened()).await.unwrap();
     assert_eq!(files_in(&plan), 2);
 }
 
@@ -265,7 +265,7 @@ async fn a_filter_on_time_or_partition_skips_files_by_the_ledger_alone() {
 async fn a_filter_on_the_partition_alone_leaves_no_filter_behind() {
     let engine = Lake::sample().await.engine();
     let query = bind("SELECT path FROM access WHERE dt = '2015-05-20'", &[]);
-    let (plan, _) = engine.physical_plan(&query).await.unwrap();
+    let (plan, _) = engine.physical_plan(&query, &engine.opened()).await.unwrap();
     let text = displayable(plan.as_ref()).indent(false).to_string();
     assert!(!text.contains("FilterExec") && !text.contains("predicate"), "{text}");
     assert_eq!(rows(&engine, "SELECT count(*), min(dt) FROM access WHERE dt > '2015-05-20'").await, "1,2015-05-21");
@@ -275,7 +275,7 @@ async fn a_filter_on_the_partition_alone_leaves_no_filter_behind() {
 async fn counts_and_bounds_are_answered_from_the_ledger() {
     let engine = Lake::sample().await.engine();
     let sql = "SELECT count(*), min(ts), max(ts), max(status), count(status), max(dt) FROM access";
-    let (plan, _) = engine.physical_plan(&bind(sql, &[])).await.unwrap();
+    let (plan, _) = engine.physical_plan(&bind(sql, &[]), &engine.opened()).await.unwrap();
     let text = displayable(plan.as_ref()).indent(false).to_string();
     assert!(text.contains("PlaceholderRowExec") && !text.contains("DataSourceExec"), "{text}");
     assert_eq!(rows(&engine, sql).await, "7,2015-05-20 08:00:03.250,2015-05-21 00:00:00.000,500,6,2015-05-21");
@@ -541,7 +541,7 @@ async fn the_named_queries_agree_with_a_count_by_hand() {
 async fn a_join_builds_its_table_from_the_small_reference() {
     let engine = Lake::sample().await.engine();
     let query = Library::default().find("application_windows").unwrap().bind(&[], now()).unwrap();
-    let (plan, _) = engine.physical_plan(&query).await.unwrap();
+    let (plan, _) = engine.physical_plan(&query, &engine.opened()).await.unwrap();
     let text = displayable(plan.as_ref()).indent(false).to_string();
     let join = text.find("HashJoinExec").unwrap();
     let (first, second) =
@@ -585,6 +585,12 @@ async fn a_missing_or_damaged_file_is_named() {
     let snapshot = Ledger::new(&folder).load().await.unwrap().unwrap();
     let (path, file) = snapshot.files.iter().next().unwrap();
     let name = path.rsplit('/').next().unwrap();
+    let mut bytes = folder.store().get(&folder.path(path)).await.unwrap().bytes().await.unwrap().to_vec();
+    bytes[4..200].fill(0x5a);
+    folder.store().put(&folder.path(path), PutPayload::from(bytes)).await.unwrap();
+    let told = error(&lake.engine(), "SELECT ts, client_ip FROM access").await;
+    assert!(told.message().starts_with("cannot read the data file lake/logs/access/data/"), "{told}");
+    assert!(told.kind() == Kind::Storage && told.message().contains(name), "{told}");
     folder.store().put(&folder.path(path), PutPayload::from(vec![0; file.bytes as usize])).await.unwrap();
     let told = error(&lake.engine(), "SELECT * FROM access").await;
     assert!(told.kind() == Kind::Storage && told.message().contains(name), "{told}");
