@@ -476,6 +476,11 @@ async fn functions_answer_as_trino_does() {
         ("date_diff('minute', ts, ts + INTERVAL '90' SECOND)", "1"),
         ("date_diff('month', DATE '2020-01-31', DATE '2020-02-29')", "1"),
         ("date_trunc('minute', ts)", "2015-05-20 08:00:00.000"),
+        ("date_trunc('month', DATE '2020-02-15')", "2020-02-01"),
+        ("date_trunc('hour', TIMESTAMP '2020-02-15 10:20:00')", "2020-02-15 10:00:00.000"),
+        ("date_trunc('day', NULL)", ""),
+        ("date_trunc('quarter', ts)", "2015-04-01 00:00:00.000"),
+        ("date_trunc('week', ts)", "2015-05-18 00:00:00.000"),
         ("to_unixtime(ts)", "1432108810.0"),
         ("from_unixtime(1432108810)", "2015-05-20 08:00:10.000 UTC"),
         ("from_unixtime(1432108810.25)", "2015-05-20 08:00:10.250 UTC"),
@@ -484,6 +489,8 @@ async fn functions_answer_as_trino_does() {
         let sql = format!("SELECT {expression} FROM access WHERE ts = TIMESTAMP '2015-05-20 08:00:10'");
         assert_eq!(rows(&engine, &sql).await, expected, "{expression}");
     }
+    let told = error(&engine, "SELECT date_trunc('decade', ts) FROM access").await;
+    assert!(told.message().contains("date_trunc: 'decade' is no unit"), "{told}");
     let told = error(&engine, "SELECT date_add('hour', 1, DATE '2020-01-01')").await;
     assert!(told.message().contains("a date takes no unit below a day"), "{told}");
     let told = error(&engine, "SELECT date_add('year', 9000000000, ts) FROM access").await;

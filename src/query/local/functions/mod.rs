@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod fields;
+mod trunc;
 mod unit;
 mod unix;
 
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 pub(super) fn all() -> Vec<ScalarUDF> {
     let mut all = fields::all();
     all.extend(arithmetic::all());
+    all.extend(trunc::all());
     all.extend(unix::all());
     all
 }
