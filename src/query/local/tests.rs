@@ -489,6 +489,8 @@ async fn functions_answer_as_trino_does() {
         let sql = format!("SELECT {expression} FROM access WHERE ts = TIMESTAMP '2015-05-20 08:00:10'");
         assert_eq!(rows(&engine, &sql).await, expected, "{expression}");
     }
+    let zoned = "SELECT hour(arrow_cast(ts, 'Timestamp(Millisecond, Some(\"Asia/Kathmandu\"))')) FROM access";
+    assert!(error(&engine, zoned).await.message().contains("hour knows no zone but UTC, not Asia/Kathmandu"));
     let told = error(&engine, "SELECT date_trunc('decade', ts) FROM access").await;
     assert!(told.message().contains("date_trunc: 'decade' is no unit"), "{told}");
     let told = error(&engine, "SELECT date_add('hour', 1, DATE '2020-01-01')").await;
