@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod fields;
+mod trunc;
 mod unit;
 mod unix;
 
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 pub(super) fn all() -> Vec<ScalarUDF> {
     let mut all = fields::all();
     all.extend(arithmetic::all());
+    all.extend(trunc::all());
     all.extend(unix::all());
     all
 }
@@ -26,6 +28,9 @@ const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 /// What a function that wants a time makes of an argument's type; a day stays a day.
 fn time_type(function: &str, given: &DataType) -> Result<DataType> {
     match given {
+        DataType::Timestamp(_, Some(zone)) if !matches!(zone.as_ref(), "UTC" | "+00:00" | "Z") => {
+            Err(DataFusionError::Plan(format!("{function} knows no zone but UTC, not {zone}")))
+        }
         DataType::Timestamp(..) | DataType::Null => Ok(TIMESTAMP),
         DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => Err(DataFusionError::Plan(format!(
