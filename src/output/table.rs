@@ -19,6 +19,9 @@ fn cell(value: Option<std::borrow::Cow<'_, str>>) -> String {
 }
 
 pub(super) fn print(out: &mut dyn Write, schema: &Schema, rows: Vec<Vec<String>>, width: Option<usize>) -> Result<()> {
+    if width.is_some_and(|width| is_too_wide(schema, &rows, width)) {
+        return records(out, schema, &rows, width.unwrap_or(usize::MAX));
+    }
     let right: Vec<bool> = schema.fields().iter().map(|field| is_number(field.data_type())).collect();
     let mut table = Table::new();
     table.load_preset(presets::UTF8_FULL_CONDENSED).set_truncation_indicator("…").set_delimiter(NOWHERE);
@@ -35,6 +38,39 @@ pub(super) fn print(out: &mut dyn Write, schema: &Schema, rows: Vec<Vec<String>>
         writeln!(out, "{}", text.trim_end())?;
     }
     Ok(())
+}
+
+/// Columns that would have to be cut below this are no longer worth reading side by side.
+const NARROWEST: usize = 12;
+
+/// Whether a table of this width would cut its wide columns below [`NARROWEST`].
+fn is_too_wide(schema: &Schema, rows: &[Vec<String>], width: usize) -> bool {
+    let longest =
+        |at: usize, name: &str| rows.iter().map(|row| row[at].chars().count()).fold(name.chars().count(), usize::max);
+    let wanted = schema.fields().iter().enumerate().map(|(at, field)| longest(at, field.name()));
+    let borders = 3 * schema.fields().len() + 1;
+    wanted.map(|wanted| wanted.min(NARROWEST)).sum::<usize>() + borders > width
+}
+
+/// A line a value, as psql's expanded display: for rows of many columns.
+fn records(out: &mut dyn Write, schema: &Schema, rows: &[Vec<String>], width: usize) -> Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| escaped(field.name())).collect();
+    let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (number, row) in (1..).zip(rows) {
+        let title = format!("── row {number} ");
+        writeln!(out, "{title}{}", "─".repeat(width.min(80).saturating_sub(title.chars().count())))?;
+        for (name, value) in names.iter().zip(row) {
+            writeln!(out, "{name:name_width$} │ {}", cut(value, width.saturating_sub(name_width + 3)))?;
+        }
+    }
+    Ok(())
+}
+
+fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(width) {
+        None => text.into(),
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect::<String>().into(),
+    }
 }
 
 fn line(cells: impl Iterator<Item = String>, right: &[bool]) -> Row {
@@ -73,4 +109,34 @@ fn escaped(text: &str) -> String {
 fn drives_terminal(c: char) -> bool {
     let turns_text = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     c.is_control() || turns_text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::output::Format;
+    use crate::output::tests::print;
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use std::sync::Arc;
+
+    #[test]
+    fn rows_too_wide_for_the_terminal_are_a_line_a_value() {
+        let column =
+            |at: usize| (format!("column_{at}"), Arc::new(StringArray::from(vec!["value\n".repeat(9)])) as ArrayRef);
+        let batch = RecordBatch::try_from_iter((0..5).map(column)).unwrap();
+        let narrow = print(Format::Table, std::slice::from_ref(&batch), Some(60));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+        let second = narrow.lines().nth(1).unwrap();
+        assert_eq!(
+            second,
+            r"column_0 │ value\nvalue\nvalue\nvalue\nvalue\nvalue\nvalue\…");
+value
+value
+value
+value
+value
+value…"
+        );
+        let wide = print(Format::Table, &[batch], Some(120));
+        assert!(wide.starts_with('┌') && wide.lines().all(|line| line.chars().count() <= 120), "{wide}");
+    }
 }

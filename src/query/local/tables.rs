@@ -167,7 +167,7 @@ impl<'a> Tables<'a> {
                 "the database has no tables: check --lake and --database, or run firelake compact first".into()
             }
             (false, Some(near)) => format!("did you mean {near}? The tables are {all}"),
-            (false, None) => format!("the tables are {all}"),
+            (false, None) => format!("the tables are {all}; --reference {}=FILE.csv joins a CSV", wanted.table()),
         }))
     }
 }
