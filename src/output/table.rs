@@ -126,16 +126,8 @@ mod tests {
         let narrow = print(Format::Table, std::slice::from_ref(&batch), Some(60));
         assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
         let second = narrow.lines().nth(1).unwrap();
-        assert_eq!(
-            second,
-            r"column_0 │ value\nvalue\nvalue\nvalue\nvalue\nvalue\nvalue\…");
-value
-value
-value
-value
-value
-value…"
-        );
+        let shown = r"value\n".repeat(7);
+        assert_eq!(second, format!("column_0 │ {}…", &shown[..shown.len() - 1]));
         let wide = print(Format::Table, &[batch], Some(120));
         assert!(wide.starts_with('┌') && wide.lines().all(|line| line.chars().count() <= 120), "{wide}");
     }
