@@ -3,7 +3,7 @@
 use super::value;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, presets};
 use std::fmt::Write as _;
 use std::io::{Result, Write};
 
@@ -34,6 +34,11 @@ pub(super) fn print(out: &mut dyn Write, schema: &Schema, rows: Vec<Vec<String>>
     };
     table.set_header(line(schema.fields().iter().map(|field| escaped(field.name())), &right));
     table.add_rows(rows.into_iter().map(|row| line(row.into_iter(), &right)));
+    // A cut number or time would be a wrong one: only text gives way.
+    let whole = schema.fields().iter().map(|field| !is_text(field.data_type()));
+    for (column, _) in table.column_iter_mut().zip(whole).filter(|(_, whole)| *whole) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
     for text in table.lines() {
         writeln!(out, "{}", text.trim_end())?;
     }
@@ -47,9 +52,12 @@ const NARROWEST: usize = 12;
 fn is_too_wide(schema: &Schema, rows: &[Vec<String>], width: usize) -> bool {
     let longest =
         |at: usize, name: &str| rows.iter().map(|row| row[at].chars().count()).fold(name.chars().count(), usize::max);
-    let wanted = schema.fields().iter().enumerate().map(|(at, field)| longest(at, field.name()));
+    let least = schema.fields().iter().enumerate().map(|(at, field)| match is_text(field.data_type()) {
+        true => longest(at, field.name()).min(NARROWEST),
+        false => longest(at, field.name()),
+    });
     let borders = 3 * schema.fields().len() + 1;
-    wanted.map(|wanted| wanted.min(NARROWEST)).sum::<usize>() + borders > width
+    least.sum::<usize>() + borders > width
 }
 
 /// A line a value, as psql's expanded display: for rows of many columns.
@@ -81,6 +89,12 @@ fn line(cells: impl Iterator<Item = String>, right: &[bool]) -> Row {
     let mut row = Row::from(cells.collect::<Vec<_>>());
     row.max_height(1);
     row
+}
+
+/// Whether values may be cut where there is no room.
+fn is_text(data_type: &DataType) -> bool {
+    let fixed = is_number(data_type) || data_type.is_temporal() || *data_type == DataType::Boolean;
+    !fixed
 }
 
 fn is_number(data_type: &DataType) -> bool {
@@ -115,7 +129,7 @@ fn drives_terminal(c: char) -> bool {
 mod tests {
     use crate::output::Format;
     use crate::output::tests::print;
-    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray};
     use std::sync::Arc;
 
     #[test]
@@ -128,6 +142,11 @@ mod tests {
         let second = narrow.lines().nth(1).unwrap();
         let shown = r"value\n".repeat(7);
         assert_eq!(second, format!("column_0 │ {}…", &shown[..shown.len() - 1]));
+        let times = Arc::new(TimestampMillisecondArray::from(vec![1_432_155_900_123])) as ArrayRef;
+        let text = batch.column(0).clone();
+        let mixed = RecordBatch::try_from_iter([("ts", times), ("a", text.clone()), ("b", text)]).unwrap();
+        let mixed = print(Format::Table, &[mixed], Some(60));
+        assert!(mixed.contains(" 2015-05-20 21:05:00.123 ") && mixed.contains('…'), "{mixed}");
         let wide = print(Format::Table, &[batch], Some(120));
         assert!(wide.starts_with('┌') && wide.lines().all(|line| line.chars().count() <= 120), "{wide}");
     }
