@@ -89,6 +89,10 @@ impl LocalEngine {
         let empty = self.state().map_err(failed)?;
         let statement = empty.sql_to_statement(&sql, &Dialect::Generic).map_err(failed)?;
         only_reads(&statement)?;
+        let statement = match shows_tables(&statement) {
+            true => empty.sql_to_statement(&tables_of(&self.config.database), &Dialect::Generic).map_err(failed)?,
+            false => statement,
+        };
         let named = empty.resolve_table_references(&statement).map_err(failed)?;
         let tables = Tables::new(&self.config, self.store.clone(), &self.known, opened.clone());
         let catalog = tables.catalog(&named, |name| empty.table_functions().contains_key(name)).await?;
@@ -204,6 +208,25 @@ fn asks(statement: &ast::Statement) -> bool {
         Query(_) | ExplainTable { .. } | ShowTables { .. } | ShowColumns { .. } | ShowFunctions { .. } => true,
         _ => false,
     }
+}
+
+/// A plain `SHOW TABLES`: answered with the database's own tables, as Athena does, and not with the engine's views.
+fn shows_tables(statement: &Statement) -> bool {
+    use ast::Statement::ShowTables;
+    match statement {
+        Statement::Statement(statement) => {
+            matches!(&**statement, ShowTables { show_options, extended: false, full: false, .. }
+                if show_options.filter_position.is_none() && show_options.show_in.is_none())
+        }
+        _ => false,
+    }
+}
+
+fn tables_of(database: &str) -> String {
+    let database = database.replace('\'', "''");
+    format!(
+        "SELECT table_name AS tab_name FROM information_schema.tables WHERE table_schema = '{database}' ORDER BY table_name"
+    )
 }
 
 fn reading() -> SQLOptions {
