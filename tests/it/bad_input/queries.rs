@@ -57,7 +57,7 @@ fn names_files_and_formats_that_are_not_there() {
         .fails(2, &["no query named client_window", "did you mean client_windows?", all]);
     sandbox.run("queries nope").fails(2, &["no query named nope", all]);
     sandbox.run(&format!("{QUERY} -f no.sql")).exits(2).says(&["cannot read the query file no.sql"]);
-    sandbox.run(&format!("{QUERY} client_windows --format xml")).exits(2).says(&["unknown format \"xml\""]);
+    sandbox.run("query --lake lake --format xml client_windows").exits(2).says(&["unknown format \"xml\""]);
     let line = format!("{QUERY} application_windows --reference hosts=no.csv");
     sandbox.run(&line).fails(2, &["reference table hosts", "no.csv does not exist"]);
     sandbox.run(&format!("{QUERY} application_windows")).fails(1, &["there is no table hosts"]);

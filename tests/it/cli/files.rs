@@ -5,9 +5,24 @@ use serde_json::Value;
 #[test]
 fn of_a_table_and_of_its_rejected_records() {
     let sandbox = compacted();
-    assert_snapshot!(without_sizes(&sandbox.shown("files --lake lake --table access")), @"");
-    assert_snapshot!(without_sizes(&sandbox.shown("files --lake lake --table access_rejected")), @"");
-    assert_snapshot!(sandbox.shown("files --lake lake --table access --json"), @"");
+    assert_snapshot!(without_sizes(&sandbox.shown("files --lake lake --table access")), @r#"
+        $ firelake files --lake lake --table access
+        -- stdout
+        [dir]/lake/logs/access/data/[uuid]/dt=2026-11-20/[uuid]-00000.parquet[tab]69[tab][size]
+        -- exit code 0
+        "#);
+    assert_snapshot!(without_sizes(&sandbox.shown("files --lake lake --table access_rejected")), @r#"
+        $ firelake files --lake lake --table access_rejected
+        -- stdout
+        [dir]/lake/logs/access/rejected/[uuid]/dt=2026-11-20/[uuid]-00001.parquet[tab]3[tab][size]
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("files --lake lake --table access --json"), @r#"
+        $ firelake files --lake lake --table access --json
+        -- stdout
+        {"path":"[dir]/lake/logs/access/data/[uuid]/dt=2026-11-20/[uuid]-00000.parquet","rows":69,"bytes":[size],"partition":"dt=2026-11-20","commit":1}
+        -- exit code 0
+        "#);
 }
 
 /// The third column is a size, which a newer zstd may change.

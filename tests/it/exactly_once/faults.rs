@@ -42,7 +42,6 @@ async fn survives(objects: &[Object], truth: &Truth, fault: Fault) -> bool {
         again.waiting.is_empty() && again.unpublished.is_none() && again.summary.published,
         "{told}, then {again:?}"
     );
-    println!("{told}");
     check(&lake.lake, &lake.landing, truth).await;
     let more = lake.compact().await.unwrap_or_else(|error| panic!("{told}, then {error:?}"));
     assert_eq!((more.summary.commits, more.summary.objects), (None, 0), "{told}");

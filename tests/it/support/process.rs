@@ -13,7 +13,7 @@ pub struct Sandbox {
 /// What a run left.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was run, for messages.
+    #[expect(dead_code, reason = "for messages")]
     pub line: String,
     pub code: i32,
     pub stdout: String,
