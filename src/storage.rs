@@ -42,13 +42,7 @@ impl Location {
         if text.is_empty() {
             return Err(Error::usage("an empty path is no folder"));
         }
-        let absolute = canonical(path).map_err(|e| {
-            let hint = match e.kind() {
-                std::io::ErrorKind::NotADirectory => "a part of the path is a file; name a folder",
-                _ => "check that every part of the path exists and may be entered",
-            };
-            Error::storage(format!("cannot resolve the path {text}")).caused_by(e).hint(hint)
-        })?;
+        let absolute = canonical(path).map_err(|e| unresolved(text, e))?;
         let prefix = Path::from_absolute_path(&absolute)
             .map_err(|e| Error::usage(format!("{} cannot be a folder of a lake", absolute.display())).caused_by(e))?;
         Ok(Location { store: Arc::new(DurableLocal::new()), root: "file:///".into(), prefix })
@@ -155,6 +149,7 @@ impl From<object_store::Error> for Error {
                 Some("free some disk space and run the same command again: nothing is lost")
             }
             (_, Some(std::io::ErrorKind::ReadOnlyFilesystem)) => Some("the file system is mounted read-only"),
+            (_, Some(std::io::ErrorKind::NotADirectory)) => Some(NO_FOLDER),
             _ => None,
         };
         let told = Error::new(Kind::Storage, error.to_string()).caused_by(error);
@@ -163,6 +158,17 @@ impl From<object_store::Error> for Error {
             None => told,
         }
     }
+}
+
+const NO_FOLDER: &str = "a part of the path is a file, not a folder";
+
+fn unresolved(text: &str, error: std::io::Error) -> Error {
+    let hint = match error.kind() {
+        std::io::ErrorKind::NotADirectory => NO_FOLDER,
+        std::io::ErrorKind::PermissionDenied => "check who owns the folders above it and who may enter them",
+        _ => "check the path",
+    };
+    Error::storage(format!("cannot resolve the path {text}")).caused_by(error).hint(hint)
 }
 
 fn root_io_error(error: &object_store::Error) -> Option<&std::io::Error> {

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, publish};
 use crate::compact::{BatchLimits, Done, Progress, Run, WorkLimits, candidates, full_listing_is_due};
+use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::landing::{self, LandedObject, has_date_folders};
 use crate::ledger::{Action, Appended, Commit, Ledger, Pins, Snapshot, Waiting};
@@ -264,6 +265,8 @@ impl CompactJob {
             ))
             .hint("pass --schema with a shipped schema's name or a file"));
         };
+        // A schema is pinned for good, so what only decoding finds wrong is told before.
+        Decoder::new(schema)?;
         let pins = Pins {
             schema_name: schema.name.clone(),
             schema: schema.text.clone(),

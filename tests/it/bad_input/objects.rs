@@ -1,0 +1,104 @@
+//! Objects that cannot be read, prefixes that hold none, and lakes that cannot be written.
+
+use super::{COMPACT, landed, unharmed};
+use crate::support::block_on;
+use crate::support::check::snapshot;
+use crate::support::process::Sandbox;
+use crate::support::truth::Truth;
+use std::path::PathBuf;
+
+/// Cuts the first landed object to half; gives its path and its whole content.
+fn cut_first(sandbox: &Sandbox) -> (PathBuf, Vec<u8>) {
+    let path = sandbox.files("landing").swap_remove(0);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    (path, whole)
+}
+
+/// What the other objects hold.
+fn without(truth: &Truth, path: &std::path::Path) -> Truth {
+    let rest = truth.only(|key| !path.ends_with(key));
+    assert!(rest.events.len() < truth.events.len() && !rest.events.is_empty());
+    rest
+}
+
+/// The ledger's live rows, and how many objects wait.
+fn live(sandbox: &Sandbox) -> (u64, usize) {
+    let state = block_on(snapshot(&sandbox.location("lake"))).unwrap();
+    (state.files.values().map(|file| file.rows).sum(), state.waiting.len())
+}
+
+#[test]
+fn a_truncated_object_waits_and_is_taken_once_it_is_whole() {
+    let (sandbox, truth) = landed();
+    let (path, whole) = cut_first(&sandbox);
+    let name = path.to_str().unwrap();
+    let rest = without(&truth, &path).events.len() as u64;
+
+    sandbox.run(COMPACT).exits(1).says(&[
+        "error: access: 1 object could not be read",
+        name,
+        "deflate",
+        "hint: the rest is",
+    ]);
+    assert_eq!((live(&sandbox), sandbox.commits("lake", "access")), ((rest, 1), 2));
+    let again = sandbox.run("compact --lake lake --table access --json").exits(1).says(&[name]);
+    assert!(again.stdout.contains("\"commits\":null,\"objects\":0,\"objects_waiting\":1,"), "{again:?}");
+    assert_eq!((live(&sandbox), sandbox.commits("lake", "access")), ((rest, 1), 2));
+
+    std::fs::write(&path, whole).unwrap();
+    sandbox.ok("compact --lake lake --table access");
+    unharmed(&sandbox, &truth, 3);
+    sandbox.ok("compact --lake lake --table access").says(&["nothing new to compact"]);
+    unharmed(&sandbox, &truth, 3);
+}
+
+#[test]
+fn only_a_truncated_object_makes_no_commit_a_run() {
+    let (sandbox, _) = landed();
+    let (path, _) = cut_first(&sandbox);
+    sandbox
+        .files("landing")
+        .iter()
+        .filter(|other| **other != path)
+        .for_each(|other| std::fs::remove_file(other).unwrap());
+    for _ in 0..3 {
+        sandbox.run(COMPACT).exits(1).says(&["1 object could not be read"]);
+        assert_eq!((live(&sandbox), sandbox.commits("lake", "access")), ((0, 1), 2));
+    }
+}
+
+#[test]
+fn a_compression_that_is_not_read_waits() {
+    let (sandbox, truth) = landed();
+    let place = "landing/2026/11/20/00/zipped.gz";
+    sandbox.write(place, b"PK\x03\x04 and so on");
+    sandbox.run(COMPACT).exits(1).says(&["zipped.gz", "zip, which this firelake does not read"]);
+    assert_eq!(live(&sandbox), (truth.events.len() as u64, 1));
+    std::fs::remove_file(sandbox.path(place)).unwrap();
+    sandbox.run(COMPACT).exits(1).says(&["zipped.gz"]);
+}
+
+#[test]
+fn an_empty_landing_prefix_is_told_and_nothing_is_made() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("landing")).unwrap();
+    let told = sandbox.ok(COMPACT).says(&["warning: access: there is no object below the landing prefix"]);
+    assert!(told.stderr.contains(sandbox.path("landing").to_str().unwrap()), "{told:?}");
+    assert!(!sandbox.path("lake").exists());
+}
+
+#[test]
+fn a_lake_that_cannot_be_written() {
+    let (sandbox, truth) = landed();
+    sandbox.write("file", "");
+    let line = "compact --lake file/lake --landing landing --schema combined_apache --table access";
+    sandbox.run(line).fails(1, &["file/lake", "Not a directory", "is a file"]);
+    sandbox.write("lake/logs/access", "in the way");
+    let told = sandbox.run(COMPACT).exits(1);
+    assert!(told.stderr.starts_with("error: ") && told.stderr.contains("lake/logs/access"), "{told:?}");
+    assert_eq!(sandbox.files("lake"), [sandbox.path("lake/logs/access")]);
+    std::fs::remove_file(sandbox.path("lake/logs/access")).unwrap();
+    sandbox.ok(COMPACT);
+    unharmed(&sandbox, &truth, 2);
+}

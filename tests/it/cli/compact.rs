@@ -1,0 +1,160 @@
+use super::{compacted, landed};
+use crate::support::process::{Outcome, Sandbox};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+const COMPACT: &str = "compact --lake lake --landing landing --schema combined_apache --table access";
+
+#[test]
+fn for_people() {
+    let sandbox = landed();
+    assert_snapshot!(sandbox.shown(COMPACT), @r#"
+        $ firelake compact --lake lake --landing landing --schema combined_apache --table access
+        -- stderr
+        logs.access: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
+          3 records rejected, kept in access_rejected
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("compact --lake lake --table access"), @r#"
+        $ firelake compact --lake lake --table access
+        -- stderr
+        logs.access: nothing new to compact
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn for_programs() {
+    let sandbox = landed();
+    assert_snapshot!(sandbox.shown(&format!("{COMPACT} --json")), @r#"
+        $ firelake compact --lake lake --landing landing --schema combined_apache --table access --json
+        -- stdout
+        {"database":"logs","table":"access","commits":[1,1],"objects":4,"objects_waiting":0,"bytes_read":[size],"records_read":72,"rows_written":69,"records_rejected":3,"partitions":1,"files_written":2,"bytes_written":[size],"published":true}
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("compact --lake lake --table access --json"), @r#"
+        $ firelake compact --lake lake --table access --json
+        -- stdout
+        {"database":"logs","table":"access","commits":null,"objects":0,"objects_waiting":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"partitions":0,"files_written":0,"bytes_written":0,"published":true}
+        -- exit code 0
+        "#);
+}
+
+fn json(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome:#?}"))
+}
+
+/// The sizes that the snapshots leave out.
+#[test]
+fn sizes_are_those_of_the_files() {
+    let sandbox = landed();
+    let summary = json(&sandbox.ok(&format!("{COMPACT} --json")));
+    let size = |files: Vec<std::path::PathBuf>| files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>();
+    assert_eq!(summary["bytes_read"], size(sandbox.files("landing")));
+    let written = [sandbox.files("lake/logs/access/data"), sandbox.files("lake/logs/access/rejected")].concat();
+    assert_eq!(
+        (summary["files_written"].as_u64(), summary["bytes_written"].as_u64()),
+        (Some(written.len() as u64), Some(size(written)))
+    );
+}
+
+#[test]
+fn the_configuration_alone_does_every_table() {
+    let sandbox = landed();
+    sandbox.ok(&format!("generate --landing json --format apache_json --delimiter none {}", super::SMALL));
+    let tables = "[table.access]\nschema = \"combined_apache\"\nlanding = [\"landing\"]\n\
+                  [table.own]\nschema = \"apache_json\"\nlanding = [\"json\"]\n";
+    let other = "[reference.hosts]\nfile = \"hosts.csv\"\n[query]\nfolder = \"my\"\n";
+    sandbox.write("firelake.toml", format!("lake = \"lake\"\ndatabase = \"web\"\n{tables}{other}"));
+    sandbox.write("my/clients.sql", "-- How many clients\nSELECT count(DISTINCT client_ip) AS clients FROM access\n");
+    assert_snapshot!(sandbox.shown("compact"), @r#"
+        $ firelake compact
+        -- stderr
+        web.access: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
+          3 records rejected, kept in access_rejected
+        web.own: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
+          3 records rejected, kept in own_rejected
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("compact --json"), @r#"
+        $ firelake compact --json
+        -- stdout
+        {"database":"web","table":"access","commits":null,"objects":0,"objects_waiting":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"partitions":0,"files_written":0,"bytes_written":0,"published":true}
+        {"database":"web","table":"own","commits":null,"objects":0,"objects_waiting":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"partitions":0,"files_written":0,"bytes_written":0,"published":true}
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("query clients --format csv"), @r#"
+        $ firelake query clients --format csv
+        -- stdout
+        clients
+        4
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("query clients --format csv --table own"), @r#"
+        $ firelake query clients --format csv --table own
+        -- stdout
+        clients
+        4
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("query application_windows --format csv"), @r#"
+        $ firelake query application_windows --format csv
+        -- stdout
+        window_start,application,requests
+        2026-11-20 00:00:00.000,unknown,5
+        2026-11-20 00:05:00.000,unknown,4
+        2026-11-20 00:10:00.000,unknown,5
+        2026-11-20 00:15:00.000,unknown,6
+        2026-11-20 00:20:00.000,unknown,11
+        2026-11-20 00:25:00.000,unknown,13
+        2026-11-20 00:30:00.000,unknown,6
+        2026-11-20 00:35:00.000,unknown,4
+        2026-11-20 00:40:00.000,unknown,4
+        2026-11-20 00:45:00.000,unknown,4
+        2026-11-20 00:50:00.000,unknown,4
+        2026-11-20 00:55:00.000,unknown,3
+        -- exit code 0
+        "#);
+    assert_snapshot!(sandbox.shown("queries"), @r#"
+        $ firelake queries
+        -- stdout
+        application_windows  Requests per application in 5-minute windows; clients that the hosts table does not know are the application unknown
+        client_windows       Requests per client in 10-second windows
+        clients              How many clients
+        status_per_minute    Responses by status, per minute
+        -- exit code 0
+        "#);
+}
+
+/// One table's failure does not keep the others from being done.
+#[test]
+fn a_table_that_fails_does_not_stop_the_next() {
+    let sandbox = landed();
+    let tables = "[table.a]\nschema = \"combined_apache\"\nlanding = [\"nowhere\"]\n\
+                  [table.b]\nschema = \"combined_apache\"\nlanding = [\"landing\"]\n";
+    sandbox.write("firelake.toml", format!("lake = \"lake\"\n{tables}"));
+    assert_snapshot!(sandbox.shown("compact"), @r#"
+        $ firelake compact
+        -- stderr
+        error: the landing folder [dir]/nowhere does not exist
+        hint: check the path; nothing was listed and nothing was changed
+        logs.b: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
+          3 records rejected, kept in b_rejected
+        -- exit code 2
+        "#);
+}
+
+#[test]
+fn a_run_with_nothing_new_changes_no_file() {
+    let sandbox = compacted();
+    let before = state(&sandbox);
+    sandbox.ok(COMPACT);
+    assert_eq!(state(&sandbox), before);
+}
+
+/// Every file of the lake with its content.
+fn state(sandbox: &Sandbox) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let files = sandbox.files("lake");
+    assert!(files.len() > 4, "{files:?}");
+    files.into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
+}

@@ -1,0 +1,143 @@
+use crate::support::process::Sandbox;
+use insta::assert_snapshot;
+
+#[test]
+fn help_of_the_program() {
+    assert_snapshot!(Sandbox::new().shown("--help"), @r#"
+        $ firelake --help
+        -- stdout
+        Turns the JSON that Amazon Data Firehose drops into S3 into a clean, partitioned Parquet lake,
+        exactly once, and answers SQL over it
+
+        Usage: firelake <COMMAND>
+
+        Commands:
+          compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
+          query     Ask the lake a question in SQL, or by the name of a query
+          queries   List the named queries, or print the text of one
+          files     Print a table's live files, for programs that read Parquet themselves
+          generate  Write a made-up access log as Firehose would deliver it
+          demo      Generate, compact and query a small lake, and say what to try next
+          help      Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+
+        Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 more
+        rejected records than --max-rejected; 75 try again later; 130 stopped by Ctrl-C.
+
+        A first look, with no AWS and no data of yours: firelake demo
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn help_of_compact() {
+    assert_snapshot!(Sandbox::new().shown("compact --help"), @r#"
+        $ firelake compact --help
+        -- stdout
+        Turn landed JSON objects into Parquet, each record exactly once, and publish
+
+        Usage: firelake compact [OPTIONS]
+
+        Options:
+              --lake <URL>
+                  The lake: a folder, or its URL
+
+              --database <NAME>
+                  The database of tables that name none [default: logs]
+
+              --config <FILE>
+                  The configuration [default: firelake.toml, where there is one]
+
+              --landing <URL>
+                  A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is
+                  made
+
+              --schema <NAME|FILE>
+                  A shipped schema (combined_apache, apache_json) or a schema file. Needed once, when the
+                  table is made
+
+              --table <NAME>
+                  The table [default: the schema's name; without flags, every table of firelake.toml]
+
+              --catalog <KIND>
+                  Where the table is published [default: file]
+                  
+                  [possible values: file]
+
+              --settle <SPAN>
+                  Leave objects younger than this for a later run [default: 0s]
+
+              --lookback <SPAN>
+                  How far back of the newest known delivery hour to list [default: 72h]
+
+              --max-rejected <SHARE>
+                  Exit with 3 where more than this share of the records is rejected, such as 1%; what was
+                  read is committed all the same
+
+              --add-landing
+                  Take a landing prefix that the table does not have yet into it
+
+              --json
+                  Print a JSON object a table
+
+              --threads <N>
+                  Threads that decode, and as many that write [default: one a processor]
+
+              --batch-mib <MIB>
+                  Landed bytes of one commit at most, in MiB
+                  
+                  [default: 1024]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn help_of_query() {
+    assert_snapshot!(Sandbox::new().shown("query --help"), @r#"
+        $ firelake query --help
+        -- stdout
+        Ask the lake a question in SQL, or by the name of a query
+
+        Usage: firelake query [OPTIONS] [SQL|NAME]
+
+        Arguments:
+          [SQL|NAME]  SQL, or the name of a query
+
+        Options:
+              --lake <URL>                      The lake: a folder, or its URL
+              --database <NAME>                 The database of tables that name none [default: logs]
+              --config <FILE>                   The configuration [default: firelake.toml, where there is
+                                                one]
+          -f, --file <FILE>                     Read the query from a file (- for standard input)
+              --format <table|csv|json|ndjson>  How the answer is written [default: table]
+              --param <NAME=VALUE>              A value for a parameter of the query. May be repeated
+              --table <NAME>                    The table that stands in for `access`
+              --reference <NAME=FILE>           A CSV file to join with, as a table of that name. May be
+                                                repeated
+              --queries <DIR>                   A folder of your own named queries [default: `folder` of
+                                                [query] in firelake.toml]
+          -h, --help                            Print help
+
+        Examples:
+          firelake query --lake lake "SELECT status, count(*) AS n FROM access GROUP BY status ORDER BY n
+          DESC"
+          firelake query --lake lake client_windows --format csv
+          firelake query --lake lake "SELECT * FROM access WHERE client_ip = :ip" --param ip=203.0.113.7
+
+        firelake queries lists the named queries.
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn no_command() {
+    let told = Sandbox::new().run("").exits(2);
+    assert_eq!(told.stdout, "");
+    assert!(told.stderr.contains("Usage: firelake <COMMAND>"), "{told:?}");
+}

@@ -1,0 +1,142 @@
+use super::compacted;
+use crate::support::process::Sandbox;
+use insta::assert_snapshot;
+
+const SQL: &str =
+    "\"SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3\"";
+
+fn in_format(format: &str) -> String {
+    compacted().shown(&format!("query --lake lake --format {format} {SQL}"))
+}
+
+#[test]
+fn as_a_table() {
+    assert_snapshot!(in_format("table"), @r#"
+        $ firelake query --lake lake --format table "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        -- stdout
+        ┌─────────────────────────┬────────┬───────┬──────────────┐
+        │ ts                      ┆ status ┆ bytes ┆ query_string │
+        ╞═════════════════════════╪════════╪═══════╪══════════════╡
+        │ 2026-11-20 00:03:30.000 ┆    304 ┆  NULL ┆ NULL         │
+        │ 2026-11-20 00:08:27.000 ┆    304 ┆  NULL ┆ NULL         │
+        │ 2026-11-20 00:13:26.000 ┆    304 ┆  NULL ┆ NULL         │
+        └─────────────────────────┴────────┴───────┴──────────────┘
+        -- stderr
+        3 rows, [time]
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn as_csv() {
+    assert_snapshot!(in_format("csv"), @r#"
+        $ firelake query --lake lake --format csv "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        -- stdout
+        ts,status,bytes,query_string
+        2026-11-20 00:03:30.000,304,,
+        2026-11-20 00:08:27.000,304,,
+        2026-11-20 00:13:26.000,304,,
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn as_json() {
+    assert_snapshot!(in_format("json"), @r#"
+        $ firelake query --lake lake --format json "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        -- stdout
+        [
+        {"ts":"2026-11-20T00:03:30.000","status":304,"bytes":null,"query_string":null},
+        {"ts":"2026-11-20T00:08:27.000","status":304,"bytes":null,"query_string":null},
+        {"ts":"2026-11-20T00:13:26.000","status":304,"bytes":null,"query_string":null}
+        ]
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn as_ndjson() {
+    assert_snapshot!(in_format("ndjson"), @r#"
+        $ firelake query --lake lake --format ndjson "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        -- stdout
+        {"ts":"2026-11-20T00:03:30.000","status":304,"bytes":null,"query_string":null}
+        {"ts":"2026-11-20T00:08:27.000","status":304,"bytes":null,"query_string":null}
+        {"ts":"2026-11-20T00:13:26.000","status":304,"bytes":null,"query_string":null}
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn no_rows_in_each_format() {
+    let sandbox = compacted();
+    let answer = |format| {
+        sandbox
+            .ok(&format!("query --lake lake --format {format} \"SELECT ts, status FROM access WHERE status = 1\""))
+            .stdout
+    };
+    assert_eq!(["csv", "json", "ndjson"].map(answer), ["ts,status\n", "[]\n", ""]);
+    assert!(answer("table").contains("│ ts ┆ status │"));
+}
+
+#[test]
+fn named_with_a_reference_table() {
+    let line = "query --lake lake --reference hosts=hosts.csv application_windows --format csv";
+    assert_snapshot!(compacted().shown(line), @r#"
+        $ firelake query --lake lake --reference hosts=hosts.csv application_windows --format csv
+        -- stdout
+        window_start,application,requests
+        2026-11-20 00:00:00.000,unknown,5
+        2026-11-20 00:05:00.000,unknown,4
+        2026-11-20 00:10:00.000,unknown,5
+        2026-11-20 00:15:00.000,unknown,6
+        2026-11-20 00:20:00.000,unknown,11
+        2026-11-20 00:25:00.000,unknown,13
+        2026-11-20 00:30:00.000,unknown,6
+        2026-11-20 00:35:00.000,unknown,4
+        2026-11-20 00:40:00.000,unknown,4
+        2026-11-20 00:45:00.000,unknown,4
+        2026-11-20 00:50:00.000,unknown,4
+        2026-11-20 00:55:00.000,unknown,3
+        -- exit code 0
+        "#);
+}
+
+#[test]
+fn named_on_another_table_and_with_parameters() {
+    let sandbox = compacted();
+    sandbox.write(
+        "q.sql",
+        "-- By status\n-- param: status int = 200\nSELECT count(*) AS n FROM access WHERE status = :status\n",
+    );
+    let answer = |line: &str| sandbox.ok(&format!("query --lake lake --format csv {line}")).stdout;
+    let all = answer("\"SELECT count(*) AS n FROM access WHERE status = 404\"");
+    assert!(all != "n\n0\n" && all.starts_with("n\n"), "{all}");
+    assert_eq!(answer("-f q.sql --param status=404"), all);
+    assert_ne!(answer("-f q.sql"), all);
+    assert_eq!(answer("--param ip=nobody \"SELECT count(*) AS n FROM access WHERE client_ip = :ip\""), "n\n0\n");
+}
+
+#[test]
+fn the_listing_of_queries_and_the_text_of_one() {
+    assert_snapshot!(Sandbox::new().shown("queries"), @r#"
+        $ firelake queries
+        -- stdout
+        application_windows  Requests per application in 5-minute windows; clients that the hosts table does not know are the application unknown
+        client_windows       Requests per client in 10-second windows
+        status_per_minute    Responses by status, per minute
+        -- exit code 0
+        "#);
+    assert_snapshot!(Sandbox::new().shown("queries status_per_minute"), @r#"
+        $ firelake queries status_per_minute
+        -- stdout
+        -- Responses by status, per minute
+        SELECT
+            date_trunc('minute', ts) AS minute,
+            status,
+            count(*) AS responses
+        FROM access
+        GROUP BY 1, 2
+        ORDER BY minute, status
+        -- exit code 0
+        "#);
+}

@@ -1,0 +1,16 @@
+//! Tests of firelake as a whole, in one binary: each test binary links DataFusion anew, and that is slow.
+//!
+//! - [`arrows`]: which module may import which, and who may print or read the clock.
+//! - [`truth`]: what queries answer, against what the generator drew.
+//! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
+//! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
+//! - [`cli`]: what the program prints.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod arrows;
+mod bad_input;
+mod cli;
+mod exactly_once;
+mod support;
+mod truth;

@@ -1,0 +1,98 @@
+//! A lake in memory, its landing zone beside it, and the scheduled run on them.
+
+use super::faulty::{Faults, Faulty};
+use super::rows::{Row, rows};
+use chrono::{DateTime, TimeDelta, Utc};
+use firelake::catalog::FileCatalog;
+use firelake::compact::{BatchLimits, WorkLimits};
+use firelake::error::Result;
+use firelake::jobs::compact::{CompactJob, CompactReport};
+use firelake::jobs::generate::{GenerateOptions, Object, objects};
+use firelake::query::local::{LocalConfig, LocalEngine, Reference};
+use firelake::query::{Engine, Library};
+use firelake::storage::Location;
+use firelake::table::{TableId, TableSchema, shipped_schema};
+use futures::TryStreamExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use std::sync::Arc;
+
+/// The lake `lake/`, fed from `landing/`, both in one store that can fail.
+pub struct Lake {
+    pub lake: Location,
+    pub landing: Location,
+    pub faults: Faults,
+    pub schema: &'static str,
+    pub batch: BatchLimits,
+    inner: Arc<InMemory>,
+}
+
+/// The objects that options make.
+pub fn made(options: &GenerateOptions) -> Vec<Object> {
+    objects(options).unwrap().collect::<Result<_>>().unwrap()
+}
+
+/// The clock of every run, so that no test depends on the day.
+pub fn now() -> DateTime<Utc> {
+    "2026-11-22T00:00:00Z".parse().unwrap()
+}
+
+impl Lake {
+    pub fn new(schema: &'static str) -> Lake {
+        let (inner, faults) = (Arc::new(InMemory::new()), Faults::default());
+        let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: inner.clone(), faults: faults.clone() });
+        let place = |prefix| Location::in_store(store.clone(), "memory:///", prefix);
+        Lake { lake: place("lake"), landing: place("landing"), faults, schema, batch: BatchLimits::default(), inner }
+    }
+
+    /// Puts an object, past the faults.
+    pub async fn put(&self, path: &str, body: impl Into<Vec<u8>>) {
+        self.inner.put(&Path::from(path), body.into().into()).await.unwrap();
+    }
+
+    pub async fn land(&self, objects: &[Object]) {
+        for object in objects {
+            self.put(&format!("landing/{}", object.key), object.body.clone()).await;
+        }
+    }
+
+    pub fn job(&self) -> CompactJob {
+        let schema = TableSchema::parse(self.schema, self.schema, shipped_schema(self.schema).unwrap());
+        CompactJob {
+            lake: self.lake.clone(),
+            table: TableId::new("logs", "access").unwrap(),
+            landing: vec![self.landing.clone()],
+            schema: Some(schema.unwrap()),
+            catalog: Arc::new(FileCatalog::new(&self.lake)),
+            settle: TimeDelta::zero(),
+            lookback: TimeDelta::hours(72),
+            add_landing: false,
+            batch: self.batch,
+            work: WorkLimits { threads: 1, ..WorkLimits::default() },
+            now: now(),
+            writer: "a test".into(),
+            watch: Default::default(),
+        }
+    }
+
+    pub async fn compact(&self) -> Result<CompactReport> {
+        self.job().run().await
+    }
+
+    /// The answer to SQL, or to a named query.
+    pub async fn ask(&self, query: &str) -> Vec<Row> {
+        let folder = Location::in_store(self.lake.store().clone(), self.lake.root(), "reference");
+        let hosts = Reference { name: "hosts".into(), folder, key: "hosts.csv".into() };
+        let config = LocalConfig {
+            lake: self.lake.clone(),
+            database: "logs".into(),
+            references: vec![hosts],
+            aliases: Default::default(),
+        };
+        let bound = Library::default().resolve(query).unwrap().bind(&[], now()).unwrap();
+        let answer = LocalEngine::new(config).unwrap().run(&bound).await.unwrap();
+        let batches: Vec<_> = answer.batches.try_collect().await.unwrap();
+        batches.iter().flat_map(rows).collect()
+    }
+}

@@ -1,0 +1,14 @@
+//! What the tests share.
+
+pub mod check;
+pub mod faulty;
+pub mod lake;
+pub mod process;
+pub mod redact;
+pub mod rows;
+pub mod truth;
+
+/// Runs a future in a test that also starts processes.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(future)
+}

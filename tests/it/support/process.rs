@@ -1,0 +1,135 @@
+//! The real program in a folder of its own, with nothing inherited.
+
+use firelake::storage::Location;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A working folder for runs of the program.
+pub struct Sandbox {
+    dir: TempDir,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Outcome {
+    #[expect(dead_code, reason = "for messages")]
+    pub line: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Sandbox { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join(name)
+    }
+
+    pub fn location(&self, name: &str) -> Location {
+        Location::open(self.path(name).to_str().unwrap()).unwrap()
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Starts `firelake` with the words of `line`; double quotes hold words together.
+    pub fn start(&self, line: &str) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_firelake"))
+            .args(words(line))
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn run(&self, line: &str) -> Outcome {
+        finish(line, self.start(line))
+    }
+
+    /// Runs what must succeed.
+    pub fn ok(&self, line: &str) -> Outcome {
+        self.run(line).exits(0)
+    }
+
+    /// Every file below a folder, in order; none where it does not exist.
+    pub fn files(&self, name: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        walk(&self.path(name), &mut found);
+        found.sort();
+        found
+    }
+
+    /// How many commits a table of the database `logs` has.
+    pub fn commits(&self, lake: &str, table: &str) -> usize {
+        self.files(&format!("{lake}/logs/{table}/_ledger")).len()
+    }
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in folder.read_dir().into_iter().flatten() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+/// Waits for a run's end.
+pub fn finish(line: &str, child: Child) -> Outcome {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Outcome {
+        line: line.into(),
+        code: output.status.code().expect("ended by a signal"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (at, part) in line.split('"').enumerate() {
+        match at % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
+impl Outcome {
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// Checks that stderr holds each of these.
+    #[track_caller]
+    pub fn says(self, expected: &[&str]) -> Self {
+        for text in expected {
+            assert!(self.stderr.contains(text), "{text:?} is missing\n{self:#?}");
+        }
+        self
+    }
+
+    /// A failure: nothing on stdout, `error:` and `hint:` on stderr, and each of `expected`.
+    #[track_caller]
+    pub fn fails(self, code: i32, expected: &[&str]) -> Self {
+        let told = self.exits(code).says(&["error: ", "\nhint: "]).says(expected);
+        assert_eq!(told.stdout, "", "{told:#?}");
+        told
+    }
+}
