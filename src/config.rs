@@ -40,6 +40,17 @@ pub enum CatalogKind {
     File,
 }
 
+impl std::str::FromStr for CatalogKind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "file" => Ok(CatalogKind::File),
+            _ => Err(format!("unknown catalog {word:?}; firelake publishes to: file")),
+        }
+    }
+}
+
 impl CatalogKind {
     /// The word in files and flags.
     pub fn word(self) -> &'static str {
