@@ -484,6 +484,9 @@ async fn functions_answer_as_trino_does() {
         ("to_unixtime(ts)", "1432108810.0"),
         ("from_unixtime(1432108810)", "2015-05-20 08:00:10.000 UTC"),
         ("from_unixtime(1432108810.25)", "2015-05-20 08:00:10.250 UTC"),
+        ("from_utf8(X'61C3A9')", "aé"),
+        ("from_utf8(X'61FF')", "a\u{fffd}"),
+        ("from_utf8(NULL)", ""),
         ("status IS NULL", "false"),
     ] {
         let sql = format!("SELECT {expression} FROM access WHERE ts = TIMESTAMP '2015-05-20 08:00:10'");

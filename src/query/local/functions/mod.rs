@@ -1,6 +1,7 @@
 //! Functions under Trino's names and with its types, where DataFusion has none or means something else. One file a family.
 
 mod arithmetic;
+mod bytes;
 mod fields;
 mod trunc;
 mod unit;
@@ -17,6 +18,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 pub(super) fn all() -> Vec<ScalarUDF> {
     let mut all = fields::all();
     all.extend(arithmetic::all());
+    all.extend(bytes::all());
     all.extend(trunc::all());
     all.extend(unix::all());
     all
