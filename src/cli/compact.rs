@@ -163,10 +163,10 @@ fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
     for warning in &report.warnings {
         eprintln!("warning: {table}: {warning}");
     }
-    let mut code = 0;
+    let mut code = tell_lost(report);
     if let Some(error) = &report.unpublished {
         super::tell(error);
-        code = error.kind().exit_code();
+        code = worse(code, error.kind().exit_code());
     }
     if !report.waiting.is_empty() {
         tell_waiting(report);
@@ -182,6 +182,19 @@ fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
         code = worse(code, 3);
     }
     code
+}
+
+/// Objects whose records are not in the table, or not all of them, and that no later run will bring in: 1 where one is gone.
+fn tell_lost(report: &CompactReport) -> u8 {
+    let table = &report.summary.table;
+    for url in &report.changed {
+        eprintln!("warning: {table}: {url} has another size than when it was compacted; it is not read again");
+    }
+    for url in &report.gone {
+        eprintln!("error: {table}: {url} was deleted before it could be read: its records are not in the table");
+        eprintln!("hint: put it back and the next run takes it; this is told once, the ledger remembers it");
+    }
+    u8::from(!report.gone.is_empty())
 }
 
 fn percent(share: f64) -> String {

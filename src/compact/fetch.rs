@@ -1,7 +1,7 @@
 //! An object's body for a thread that decodes: small ones fetched whole and ahead, large ones as they are read.
 
 use crate::error::{Error, Result};
-use crate::landing::LandedObject;
+use crate::landing::{LandedObject, LocalBody};
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -16,6 +16,7 @@ const WHOLE: u64 = 8 << 20;
 /// The body of an object, to be read by a blocking thread.
 pub(super) enum Body {
     Bytes(bytes::buf::Reader<Bytes>),
+    Local(LocalBody),
     File(File),
     Stream { stream: BoxStream<'static, object_store::Result<Bytes>>, chunk: Bytes, handle: Handle },
 }
@@ -25,6 +26,9 @@ pub(super) enum Body {
 /// # Errors
 /// Unreadable: it is gone, has changed, may not be read, or the store failed.
 pub(super) async fn fetch(object: &LandedObject) -> Result<Body> {
+    if let Some(path) = &object.local {
+        return LocalBody::open(path, object.size, object.last_modified).map(Body::Local).map_err(unopened);
+    }
     let options = GetOptions { if_match: object.etag.clone(), ..Default::default() };
     let result = object.store.get_opts(&object.path, options).await.map_err(unreadable)?;
     match result.payload {
@@ -36,33 +40,30 @@ pub(super) async fn fetch(object: &LandedObject) -> Result<Body> {
     }
 }
 
+fn unopened(error: std::io::Error) -> Error {
+    let what = match error.kind() {
+        std::io::ErrorKind::NotFound => "it is gone".into(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read (permission denied)".into(),
+        _ => error.to_string(),
+    };
+    Error::unreadable(what).caused_by(error)
+}
+
 fn unreadable(error: object_store::Error) -> Error {
     let what = match &error {
         object_store::Error::NotFound { .. } => "it is gone".into(),
         object_store::Error::Precondition { .. } => "it changed after it was listed".into(),
         object_store::Error::PermissionDenied { .. } => "it may not be read (permission denied)".into(),
-        other => io_kind(other).unwrap_or_else(|| other.to_string()),
+        other => other.to_string(),
     };
     Error::unreadable(what).caused_by(error)
-}
-
-fn io_kind(error: &object_store::Error) -> Option<String> {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = next {
-        match cause.downcast_ref::<std::io::Error>() {
-            Some(io) if io.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Some("it may not be read (permission denied)".into());
-            }
-            _ => next = cause.source(),
-        }
-    }
-    None
 }
 
 impl Read for Body {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Body::Bytes(bytes) => bytes.read(out),
+            Body::Local(file) => file.read(out),
             Body::File(file) => file.read(out),
             Body::Stream { stream, chunk, handle } => {
                 while chunk.is_empty() {

@@ -30,9 +30,9 @@ const REPLANS: usize = 20;
 /// How long listings may begin at the lookback: then every landed object is listed once.
 const FULL_LISTING_EVERY: TimeDelta = TimeDelta::days(1);
 
-/// Whether the last listing of every landed object is a day old, or there was none.
+/// Whether the last listing of every landed object is a day old, or there was none, or a clock was wrong then.
 pub fn full_listing_is_due(snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
-    snapshot.full_listing_at.is_none_or(|at| now - at >= FULL_LISTING_EVERY)
+    snapshot.full_listing_at.is_none_or(|at| now < at || now - at >= FULL_LISTING_EVERY)
 }
 
 /// What a run needs besides its objects.
@@ -59,7 +59,7 @@ pub struct Run<'a> {
 pub struct Work {
     /// The objects, in the order in which they are compacted.
     pub objects: Vec<LandedObject>,
-    /// Objects that wait and are no longer there.
+    /// Objects that waited and are no longer there.
     pub gone: Vec<Waiting>,
     /// Whether `objects` are of a listing of every landed object.
     pub full_listing: bool,
@@ -97,12 +97,11 @@ impl Run<'_> {
         listed_at: Option<DateTime<Utc>>,
         done: &mut Done,
     ) -> Result<()> {
-        let waiting = news(gone, snapshot);
         let full_listing_at = listed_at.filter(|_| full_listing_is_due(snapshot, self.now));
-        if waiting.is_empty() && full_listing_at.is_none() {
+        if gone.is_empty() && full_listing_at.is_none() {
             return Ok(());
         }
-        let commit = Commit { waiting, full_listing_at, ..Commit::new(Action::Add, self.now, self.writer) };
+        let commit = Commit { gone, full_listing_at, ..Commit::new(Action::Add, self.now, self.writer) };
         self.append(snapshot, commit, done).await.map(drop)
     }
 

@@ -2,7 +2,8 @@
 
 use crate::landing::LandedObject;
 use crate::ledger::Snapshot;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashSet;
 
 /// Bounds of one batch, which is one commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +27,29 @@ pub struct Candidates {
     pub objects: Vec<LandedObject>,
     /// Compacted already.
     pub compacted: usize,
+    /// Compacted already, and of another size now: not read again, but somebody should hear of it.
+    pub changed: Vec<String>,
     /// Younger than `settle`: the next run takes them.
     pub settling: usize,
 }
 
-/// (listed ∪ waiting) − compacted; `listed` holds the waiting ones that still exist. Objects that were changed after
-/// `settled_before` are left out.
-pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settled_before: DateTime<Utc>) -> Candidates {
+/// (listed ∪ waiting) − compacted; `listed` holds the waiting ones that still exist. Objects younger than `settle` are
+/// left out.
+pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settle: TimeDelta, now: DateTime<Utc>) -> Candidates {
     let mut found = Candidates::default();
+    let mut seen = HashSet::new();
     for object in listed {
-        if snapshot.compacted.contains_key(&object.url) {
-            found.compacted += 1;
-        } else if object.last_modified > settled_before {
-            found.settling += 1;
-        } else {
-            found.objects.push(object);
+        if !seen.insert(object.url.clone()) {
+            continue;
+        }
+        match snapshot.compacted.get(&object.url) {
+            Some(compacted) if compacted.size == object.size => found.compacted += 1,
+            Some(_) => found.changed.push(object.url),
+            None if !object.is_settled(settle, now) => found.settling += 1,
+            None => found.objects.push(object),
         }
     }
     found.objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
-    found.objects.dedup_by(|a, b| a.url == b.url);
     found
 }
 
@@ -77,6 +82,7 @@ mod tests {
         let time = DateTime::from_timestamp(name.len() as i64, 0).unwrap();
         LandedObject {
             store: Arc::new(InMemory::new()),
+            local: None,
             url: format!("memory:///{name}"),
             path: name.into(),
             size,

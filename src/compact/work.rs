@@ -50,6 +50,10 @@ pub(super) struct Attempt {
 
 /// Bytes of rows that one object may hold back.
 const HELD: usize = 48 << 20;
+/// What a rejected record costs in memory beside its bytes and its object's URL.
+const REJECTED_ROW: usize = 160;
+/// More threads than this bring nothing, and the runtime's pool for blocking work has 512 for everything.
+pub(super) const MOST_THREADS: usize = 64;
 /// Objects that are fetched ahead.
 const AHEAD: usize = 8;
 
@@ -88,7 +92,7 @@ async fn once(
     let (send, receive) = mpsc::channel::<Job>(2);
     let receive = Arc::new(Mutex::new(receive));
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
-    let threads = (0..run.work.threads.clamp(1, batch.len())).map(|_| {
+    let threads = (0..run.work.threads.clamp(1, MOST_THREADS).min(batch.len())).map(|_| {
         let worker = Worker {
             decoder: Decoder::new(run.schema)?,
             splitter: Splitter::new(run.schema.partitions.clone()),
@@ -230,7 +234,7 @@ impl Worker {
     }
 
     fn decode(&mut self, object: &LandedObject, body: Body, held: &mut Held) -> Result<ObjectCounts> {
-        let mut plain = compression::plain(body)?;
+        let mut plain = compression::plain(body, &object.url)?;
         let Worker { decoder, splitter, to_writers, .. } = self;
         decoder.decode(&mut *plain, object.delivered, &mut |decoded| {
             match decoded {
@@ -240,7 +244,7 @@ impl Worker {
                     }
                 }
                 Decoded::Rejected(record) => {
-                    held.bytes += record.raw.len();
+                    held.bytes += record.raw.len() + object.url.len() + REJECTED_ROW;
                     held.rejected.push(record);
                 }
             }

@@ -2,6 +2,7 @@
 //! then they are sorted and become a row group.
 
 use super::Run;
+use super::work::MOST_THREADS;
 use crate::error::{Error, Result};
 use crate::ledger::{ColumnStats, DataFile};
 use crate::storage::Location;
@@ -64,7 +65,7 @@ pub(super) struct Writers {
 impl Writers {
     pub(super) fn start(run: &Run<'_>, attempt: Uuid) -> Self {
         let numbers = Arc::new(AtomicU32::new(0));
-        let count = run.work.threads.max(1);
+        let count = run.work.threads.clamp(1, MOST_THREADS);
         let start = |_| {
             let writer = Writer {
                 target: Target { table: run.table.clone(), attempt, numbers: numbers.clone() },

@@ -143,12 +143,12 @@ fn record_after_newline(bytes: &[u8], newline: usize) -> Next {
     }
 }
 
-/// An object that is whole and stands like a record: not where a value is due, and with a record or the end after it.
+/// An object that is whole, is not empty (texts hold `{}`), and stands like a record: not where a value is due, and with a record or the end after it.
 fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool) -> Next {
     let inside = blanks(bytes, at + 1);
     match bytes.get(inside) {
         None if !eof => return Next::Unknown,
-        Some(b'"' | b'}') if !value_is_due(bytes, at) => {}
+        Some(b'"') if !value_is_due(bytes, at) => {}
         _ => return Next::No,
     }
     match parse_object(bytes, at, &mut Fields::default()) {
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn framing_by_example() {
-        let cases: [(&str, &[&str]); 22] = [
+        let cases: [(&str, &[&str]); 23] = [
             ("", &[]),
             (" \r\n\n", &[]),
             ("{\"a\":1}", &["{\"a\":1}"]),
@@ -246,6 +246,10 @@ mod tests {
             ("{\"a\":\"\\x41\"}{\"a\":\"\\x42\"}{\"a\":3}", &["!{\"a\":\"\\x41\"}", "!{\"a\":\"\\x42\"}", "{\"a\":3}"]),
             ("{\"a\":-}{\"a\":2}", &["!{\"a\":-}", "{\"a\":2}"]),
             ("{\"a\":\"\\x22{\\\"b\\\":1}\"}\n{\"a\":2}", &["!{\"a\":\"\\x22{\\\"b\\\":1}\"}", "{\"a\":2}"]),
+            (
+                "{\"a\":tru,\"f\":\"failed {} {} to {}\"}\n{\"a\":2}",
+                &["!{\"a\":tru,\"f\":\"failed {} {} to {}\"}", "{\"a\":2}"],
+            ),
             // damage beside nested objects gives no phantom records
             ("{\"a\":tru,\"o\":{\"b\":1}}\n{\"a\":2}", &["!{\"a\":tru,\"o\":{\"b\":1}}", "{\"a\":2}"]),
             (

@@ -13,8 +13,8 @@ use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-/// Why an object waits that nobody can read any more: its records are lost, and that must not be forgotten in silence.
-const GONE: &str = "it was deleted before it could be read; put it back, or its records are lost";
+/// Why nothing waits for an object any more.
+const GONE: &str = "it was deleted before it could be read";
 
 /// What a run of one table is told.
 pub struct CompactJob {
@@ -101,6 +101,10 @@ pub struct CompactReport {
     pub by_delivery: u64,
     /// What waits, and why.
     pub waiting: Vec<Waiting>,
+    /// Objects that waited and were deleted before they could be read: told once.
+    pub gone: Vec<String>,
+    /// Objects that have another size than when they were compacted. They are not read again.
+    pub changed: Vec<String>,
     /// Objects left for a later run because of `settle`.
     pub settling: usize,
     /// Things that are no errors but should not be missed.
@@ -159,8 +163,10 @@ impl CompactJob {
         report: &mut CompactReport,
     ) -> Result<()> {
         let schema = snapshot.schema()?;
-        let found = candidates(listing.objects, snapshot, self.now - self.settle);
+        let found = candidates(listing.objects, snapshot, self.settle, self.now);
         report.settling = found.settling;
+        report.changed = found.changed;
+        report.gone = listing.gone.iter().map(|gone| gone.url.clone()).collect();
         (self.watch.planned)(found.objects.iter().map(|o| o.size).sum(), found.objects.len() as u64);
         let run = Run {
             table: folder,
@@ -215,7 +221,13 @@ impl CompactJob {
     fn landing_prefixes(&self, snapshot: Option<&Snapshot>) -> Result<Vec<Location>> {
         let mut prefixes: Vec<Location> = Vec::new();
         for url in snapshot.iter().flat_map(|snapshot| &snapshot.pins.landing) {
-            prefixes.push(Location::open_like(url, &self.landing)?);
+            let pinned = Location::open_like(url, &self.landing)?;
+            if pinned.url() != *url {
+                return Err(Error::usage(format!("the landing folder {url} is now a link to {}", pinned.url())).hint(
+                    "objects are known by their URLs, so all would be compacted a second time: move the folder back, or mount it there",
+                ));
+            }
+            prefixes.push(pinned);
         }
         for asked in &self.landing {
             if !prefixes.iter().any(|known| known.url() == asked.url()) {
@@ -230,6 +242,7 @@ impl CompactJob {
             .hint("pass --landing and --schema, or name them in firelake.toml"));
         }
         prefixes.iter().try_for_each(|prefix| self.check_prefix(prefix))?;
+        check_apart(&prefixes)?;
         Ok(prefixes)
     }
 
@@ -335,12 +348,12 @@ impl CompactJob {
     ) -> Result<()> {
         let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
         for url in snapshot.iter().flat_map(|snapshot| snapshot.waiting.keys()).filter(|url| !listed.contains(*url)) {
-            let prefix =
-                landing.iter().find(|prefix| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()));
+            let prefix = landing.iter().find(|prefix| prefix.path_of(url).is_some());
             let Some(prefix) = prefix else { continue };
-            match landing::head(prefix, url).await? {
-                Some(object) => listing.objects.push(object),
-                None => listing.gone.push(Waiting { url: url.clone(), reason: GONE.into(), since: self.now }),
+            match landing::head(prefix, url).await {
+                Ok(Some(object)) => listing.objects.push(object),
+                Ok(None) => listing.gone.push(Waiting { url: url.clone(), reason: GONE.into(), since: self.now }),
+                Err(_) => {} // it goes on waiting: one object must not block the rest
             }
         }
         Ok(())
@@ -357,6 +370,18 @@ impl CompactJob {
             .map(|(_, input)| input.delivered)
             .max()?;
         (!full_listing_is_due(snapshot, self.now)).then(|| newest - self.lookback)
+    }
+}
+
+/// Below two prefixes an object would be listed twice.
+fn check_apart(prefixes: &[Location]) -> Result<()> {
+    let pairs = prefixes.iter().flat_map(|outer| prefixes.iter().map(move |inner| (outer, inner)));
+    match pairs.into_iter().find(|(outer, inner)| outer.url() != inner.url() && outer.contains(inner)) {
+        None => Ok(()),
+        Some((outer, inner)) => {
+            Err(Error::usage(format!("the landing prefix {inner} is inside the landing prefix {outer}"))
+                .hint("name only the outer one: every object below it is an input"))
+        }
     }
 }
 

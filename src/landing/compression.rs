@@ -32,22 +32,36 @@ impl Compression {
 /// The size of reads from the body.
 const READ: usize = 64 * 1024;
 
-/// The bytes of `body` without their compression.
+/// Compressions inside one another that are undone: a producer that compresses, on a stream that compresses.
+const DEPTH: usize = 2;
+
+/// The bytes of `body` without their compression; `name` is the object's, for formats without magic bytes.
 ///
 /// # Errors
 /// Unreadable: a compression that is not read. Damage shows later, as an error of reading.
-pub fn plain<'a>(mut body: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+pub fn plain<'a>(body: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>> {
+    if name.ends_with(".snappy") || name.ends_with(".hsnappy") {
+        return Err(unread("snappy"));
+    }
+    layer(Box::new(body), DEPTH)
+}
+
+fn layer<'a>(mut body: Box<dyn Read + 'a>, depth: usize) -> Result<Box<dyn Read + 'a>> {
     let mut head = Vec::with_capacity(8);
-    body.by_ref().take(8).read_to_end(&mut head).map_err(|e| Error::unreadable(e.to_string()).caused_by(e))?;
+    let read = body.by_ref().take(8).read_to_end(&mut head);
+    read.map_err(|e| Error::unreadable(format!("reading failed at its beginning: {e}")).caused_by(e))?;
     let compression = Compression::of(&head);
     let whole = std::io::Cursor::new(head).chain(body);
     match compression {
         Compression::None => Ok(Box::new(whole)),
-        Compression::Gzip => Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ, whole)))),
-        Compression::Unread(name) => {
-            Err(Error::unreadable(format!("it is compressed with {name}, which this firelake does not read")))
-        }
+        Compression::Gzip if depth == 0 => Err(unread("gzip more than twice")),
+        Compression::Gzip => layer(Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ, whole))), depth - 1),
+        Compression::Unread(name) => Err(unread(name)),
     }
+}
+
+fn unread(name: &str) -> Error {
+    Error::unreadable(format!("it is compressed with {name}, which this firelake does not read"))
 }
 
 #[cfg(test)]
@@ -62,9 +76,9 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn read(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    fn read(bytes: &[u8]) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
         let mut out = Vec::new();
-        plain(bytes).unwrap().read_to_end(&mut out)?;
+        plain(bytes, "x.gz")?.read_to_end(&mut out)?;
         Ok(out)
     }
 
@@ -74,6 +88,9 @@ mod tests {
         assert_eq!(read(b"{\"a\":1}\n").unwrap(), b"{\"a\":1}\n");
         assert_eq!(read(&gzip(b"abc")).unwrap(), b"abc");
         assert_eq!(read(&[gzip(b"abc"), gzip(b""), gzip(b"def")].concat()).unwrap(), b"abcdef");
+        assert_eq!(read(&gzip(&gzip(b"twice"))).unwrap(), b"twice");
+        assert!(read(&gzip(&gzip(&gzip(b"thrice")))).is_err());
+        assert!(plain(&b""[..], "x.snappy").is_err());
     }
 
     #[test]
@@ -91,6 +108,6 @@ mod tests {
 
     #[test]
     fn what_is_not_read_yet_says_so() {
-        assert!(plain(&b"PK\x03\x04..."[..]).err().unwrap().message().contains("zip"));
+        assert!(plain(&b"PK\x03\x04..."[..], "x").err().unwrap().message().contains("zip"));
     }
 }

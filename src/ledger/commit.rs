@@ -51,6 +51,9 @@ pub struct Commit {
     /// Objects that could not be read, to be tried again. Void where the object is compacted in the state this lands on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
+    /// Objects that waited and were deleted before they could be read: nothing waits for them any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Waiting>,
     /// Files that become live, of both sets: the path tells which.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub add: Vec<DataFile>,
@@ -181,6 +184,7 @@ impl Commit {
             attempt: None,
             inputs: Vec::new(),
             waiting: Vec::new(),
+            gone: Vec::new(),
             add: Vec::new(),
             remove: Vec::new(),
             counts: Counts::default(),

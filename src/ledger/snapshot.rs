@@ -48,6 +48,8 @@ pub struct LiveFile {
 pub struct CompactedInput {
     /// Its etag when it was read.
     pub etag: Option<String>,
+    /// Its size when it was read.
+    pub size: u64,
     /// When it was delivered.
     pub delivered: DateTime<Utc>,
     /// The commit that compacted it.
@@ -91,7 +93,7 @@ impl Snapshot {
         }
         self.apply_files(commit)?;
         self.apply_inputs(commit)?;
-        self.full_listing_at = self.full_listing_at.max(commit.full_listing_at);
+        self.full_listing_at = commit.full_listing_at.or(self.full_listing_at);
         self.head = commit.number;
         Ok(())
     }
@@ -125,8 +127,12 @@ impl Snapshot {
 
     fn apply_inputs(&mut self, commit: &Commit) -> Result<()> {
         for input in &commit.inputs {
-            let compacted =
-                CompactedInput { etag: input.etag.clone(), delivered: input.delivered, commit: commit.number };
+            let compacted = CompactedInput {
+                etag: input.etag.clone(),
+                size: input.size,
+                delivered: input.delivered,
+                commit: commit.number,
+            };
             if let Some(earlier) = self.compacted.insert(input.url.clone(), compacted) {
                 return Err(broken(
                     commit,
@@ -134,6 +140,9 @@ impl Snapshot {
                 ));
             }
             self.waiting.remove(&input.url);
+        }
+        for gone in &commit.gone {
+            self.waiting.remove(&gone.url);
         }
         for waiting in &commit.waiting {
             if !self.compacted.contains_key(&waiting.url) {
@@ -209,6 +218,8 @@ mod tests {
         state.apply(&Commit { inputs: vec![input("a")], ..commit(2, Action::Add) }).unwrap();
         state.apply(&Commit { waiting: vec![waiting("a")], ..commit(3, Action::Add) }).unwrap();
         assert_eq!(state.waiting.keys().collect::<Vec<_>>(), ["b"]);
+        state.apply(&Commit { gone: vec![waiting("b")], ..commit(4, Action::Add) }).unwrap();
+        assert!(state.waiting.is_empty());
     }
 
     #[test]

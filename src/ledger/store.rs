@@ -166,21 +166,13 @@ impl Ledger {
         Error::from(error).context(format!("cannot write commit {}", self.folder.url_of(path)))
     }
 
-    /// How many commits a listing shows, from 0 on, and that none is missing between.
+    /// How many commits there must be, by the highest number that a listing shows. Whether each is there, its GET tells: a
+    /// listing of a folder that is written to meanwhile may leave out what was there all the time.
     async fn listed(&self) -> Result<u64> {
-        let mut numbers: Vec<u64> = self
-            .folder
-            .store()
-            .list(Some(self.folder.prefix()))
-            .try_filter_map(|object| async move { Ok(object.location.filename().and_then(Commit::number_of)) })
-            .try_collect()
-            .await
-            .map_err(|e| Error::from(e).context(format!("cannot list the ledger {}", self.folder)))?;
-        numbers.sort_unstable();
-        match numbers.iter().enumerate().find(|(at, number)| *at as u64 != **number) {
-            Some((at, _)) => Err(self.missing(at as u64, numbers.last().map_or(0, |last| last + 1))),
-            None => Ok(numbers.len() as u64),
-        }
+        let listed = self.folder.store().list_with_delimiter(Some(self.folder.prefix())).await;
+        let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the ledger {}", self.folder)))?;
+        let numbers = listed.objects.iter().filter_map(|object| Commit::number_of(object.location.filename()?));
+        Ok(numbers.max().map_or(0, |highest| highest + 1))
     }
 
     fn missing(&self, number: u64, count: u64) -> Error {
@@ -264,6 +256,16 @@ mod tests {
         assert!(ledger.put(&mine).await.unwrap(), "the answer to the first PUT was lost");
         assert!(!ledger.put(&Commit { number: 1, ..add("b") }).await.unwrap());
         assert_eq!(ledger.load().await.unwrap().unwrap().head, base.head + 1);
+    }
+
+    #[tokio::test]
+    async fn what_else_lies_in_the_folder_does_not_count() {
+        let ledger = ledger();
+        created(&ledger).await;
+        for name in ["bak/00000000000000000007.json", "checkpoint/00000000000000000009.json", "notes.txt"] {
+            ledger.folder.store().put(&ledger.folder.path(name), "x".into()).await.unwrap();
+        }
+        assert_eq!(ledger.load().await.unwrap().unwrap().head, 0);
     }
 
     #[tokio::test]

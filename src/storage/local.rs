@@ -27,6 +27,11 @@ impl DurableLocal {
     pub(super) fn new() -> Self {
         DurableLocal { inner: Arc::new(LocalFileSystem::new()) }
     }
+
+    async fn with_folders(&self, target: &std::path::Path, location: &Path) -> Result<()> {
+        let (target, path) = (target.to_owned(), location.to_string());
+        blocking(move || make_folders(&target).map_err(|error| told(&path, error))).await
+    }
 }
 
 impl fmt::Display for DurableLocal {
@@ -54,12 +59,10 @@ impl ObjectStore for DurableLocal {
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let target = self.inner.path_to_filesystem(location)?;
+        self.with_folders(&target, location).await?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;
-        Ok(Box::new(DurableUpload {
-            inner,
-            target: self.inner.path_to_filesystem(location)?,
-            path: location.to_string(),
-        }))
+        Ok(Box::new(DurableUpload { inner, target, path: location.to_string() }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -87,10 +90,11 @@ impl ObjectStore for DurableLocal {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await?;
         let target = self.inner.path_to_filesystem(to)?;
+        self.with_folders(&target, to).await?;
+        self.inner.copy_opts(from, to, options).await?;
         let path = to.to_string();
-        blocking(move || sync_folders(&target).map_err(|error| told(&path, error))).await
+        blocking(move || sync_name(&target).map_err(|error| told(&path, error))).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
@@ -103,9 +107,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 }
 
 fn put(target: &std::path::Path, payload: &PutPayload, create: bool) -> std::io::Result<PutResult> {
-    if let Some(parent) = target.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
+    make_folders(target)?;
     let mut staged = target.as_os_str().to_owned();
     // Listings leave out `#` and digits: see the regular expression in object_store's documentation of LocalFileSystem.
     staged.push(format!("#{}", uuid::Uuid::new_v4().as_u128()));
@@ -118,7 +120,7 @@ fn put(target: &std::path::Path, payload: &PutPayload, create: bool) -> std::io:
         let _ = std::fs::remove_file(&staged);
     }
     result?;
-    sync_folders(target)?;
+    sync_name(target)?;
     Ok(PutResult { e_tag: None, version: None })
 }
 
@@ -130,23 +132,26 @@ fn write_synced(path: &std::path::Path, payload: &PutPayload) -> std::io::Result
     file.sync_all()
 }
 
-/// Syncs the folder that holds `target`, and the ones above it: a new folder's own name must survive as well.
-fn sync_folders(target: &std::path::Path) -> std::io::Result<()> {
-    for folder in target.ancestors().skip(1).take(4) {
-        match File::open(folder).and_then(|folder| folder.sync_all()) {
-            // Some file systems cannot sync a folder, and one that we may not open is not one that we made.
-            Err(error)
-                if !matches!(
-                    error.kind(),
-                    ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
-                ) =>
-            {
-                return Err(error);
-            }
-            _ => {}
+/// Makes the folders above `target` and syncs each new one's own name, so that they survive as what is in them does.
+fn make_folders(target: &std::path::Path) -> std::io::Result<()> {
+    let missing: Vec<&std::path::Path> = target.ancestors().skip(1).take_while(|folder| !folder.exists()).collect();
+    let Some(parent) = target.parent().filter(|_| !missing.is_empty()) else { return Ok(()) };
+    std::fs::create_dir_all(parent)?;
+    missing.into_iter().try_for_each(sync_name)
+}
+
+/// Syncs the folder that holds `path`: its name is then on disk.
+fn sync_name(path: &std::path::Path) -> std::io::Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems cannot sync a folder, and one that we may not open is not one that we made.
+        Err(e)
+            if !matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported) =>
+        {
+            Err(e)
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn told(path: &str, error: std::io::Error) -> Error {
@@ -177,7 +182,7 @@ impl MultipartUpload for DurableUpload {
         blocking(move || {
             File::open(&target)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| sync_folders(&target))
+                .and_then(|()| sync_name(&target))
                 .map_err(|error| told(&path, error))
         })
         .await?;

@@ -75,21 +75,25 @@ impl<'a> Tables<'a> {
 
     async fn find(&mut self, database: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let is_default = database == self.config.database;
-        let name = match self.config.aliases.get(name) {
-            Some(other) if is_default => other.as_str(),
-            _ => name,
-        };
-        let reference = self.config.references.iter().find(|reference| is_default && reference.name == name);
+        let name = &if is_default { self.unaliased(name) } else { name.to_owned() };
+        let reference = self.config.references.iter().find(|reference| is_default && reference.name == *name);
+        if let Some(table) = self.lake_table(database, name, FileSet::Data).await? {
+            return Ok(Some(table)); // the lake's own table wins
+        }
         if let Some(reference) = reference {
             return Ok(Some(Arc::new(reference::load(reference).await?)));
-        }
-        if let Some(table) = self.lake_table(database, name, FileSet::Data).await? {
-            return Ok(Some(table));
         }
         match name.strip_suffix(REJECTED) {
             Some(base) => self.lake_table(database, base, FileSet::Rejected).await,
             None => Ok(None),
         }
+    }
+
+    /// The table that a name stands for; its rejected records go along.
+    fn unaliased(&self, name: &str) -> String {
+        let aliases = &self.config.aliases;
+        let rejected = || Some(format!("{}{REJECTED}", aliases.get(name.strip_suffix(REJECTED)?)?));
+        aliases.get(name).cloned().or_else(rejected).unwrap_or_else(|| name.to_owned())
     }
 
     async fn lake_table(&mut self, database: &str, name: &str, set: FileSet) -> Result<Option<Arc<dyn TableProvider>>> {
