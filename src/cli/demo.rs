@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         landing.display(),
         lake.display()
     ))?;
-    print(format_args!("   {}\n", sentence(&report, started.elapsed())))?;
+    print(format_args!("   {}\n", sentence(&report, started.elapsed()).replace("\n  ", "\n   ")))?;
 
     let engine = LocalEngine::new(LocalConfig {
         lake: open(&lake)?,
