@@ -13,7 +13,7 @@ fn the_demo_twice() {
 
         2. firelake compact --landing demo-lake/landing --schema combined_apache --lake demo-lake/lake --table access
            logs.access: 76 objects ([size]) with 43,200 records into 2 files in 1 partition ([size]), commit 1, [time]
-          47 records rejected, kept in access_rejected
+           47 records rejected, kept in access_rejected
 
         3. Requests per application in 5-minute windows; clients that the hosts table does not know are the application unknown: firelake query --lake demo-lake/lake application_windows
         ┌─────────────────────────┬─────────────────┬──────────┐
