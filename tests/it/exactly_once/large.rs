@@ -34,7 +34,7 @@ async fn lands_whole_or_not_at_all(records: usize, width: usize) {
     let report = lake.compact().await.unwrap();
     assert_eq!((report.waiting.len(), report.summary.records_read), (1, truth.events.len() as u64));
     assert!(report.waiting[0].url.ends_with("large.gz") && report.summary.published, "{report:?}");
-    assert_eq!(lake.ask(sql).await, [others.clone()]);
+    assert_eq!(lake.ask(sql).await, std::slice::from_ref(&others));
 
     lake.put(KEY, whole).await;
     let report = lake.compact().await.unwrap();
