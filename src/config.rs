@@ -40,6 +40,17 @@ pub enum CatalogKind {
     File,
 }
 
+impl std::str::FromStr for CatalogKind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "file" => Ok(CatalogKind::File),
+            _ => Err(format!("unknown catalog {word:?}; firelake publishes to: file")),
+        }
+    }
+}
+
 impl CatalogKind {
     /// The word in files and flags.
     pub fn word(self) -> &'static str {
@@ -78,8 +89,20 @@ pub struct ReferenceConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueryConfig {
+    /// Which engine answers.
+    #[serde(default)]
+    pub engine: EngineKind,
     /// A folder of the user's own named queries.
     pub folder: Option<String>,
+}
+
+/// Who answers queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// DataFusion, in this process.
+    #[default]
+    Local,
 }
 
 impl Config {

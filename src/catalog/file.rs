@@ -351,12 +351,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lake = Location::open(&format!("{}/my lake", dir.path().display())).unwrap();
         let mut rig = Rig::at(lake, Faults::default(), make, true).await;
-        for commit in ["", "+1 +r1", "+1", "-1"] {
+        for commit in ["", "+1 +r1", "+1", "-1", "+1 +1 +1", "+1", "+1"] {
             rig.commit(commit).await;
-            rig.publish_all().await;
             let (one, two) = tokio::join!(rig.publish(), rig.publish());
-            assert!(!one.unwrap().changed && !two.unwrap().changed);
+            assert_eq!(one.unwrap().commit, two.unwrap().commit);
+            assert!(!rig.publish_all().await.changed);
         }
+        let copies = std::fs::read_dir(dir.path().join("my lake/logs/access/data/p6/dt=1")).unwrap();
+        let names: Vec<String> = copies.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        assert!(names.len() == 4 && names.iter().all(|name| name.ends_with(".parquet")), "{names:?}");
         assert!(rig.locations().await[&"dt=1".into()].starts_with("file:///"));
     }
 

@@ -116,13 +116,10 @@ impl<'a> Run<'a> {
 
     /// Looks at both sets once and does what is to be done next; true where nothing was, of one and the same head.
     async fn round(&mut self, snapshot: &mut Snapshot) -> Result<bool> {
-        self.ledger.catch_up(snapshot).await?;
+        let data = self.step(snapshot, FileSet::Data).await?;
         let head = snapshot.head;
-        let mut quiet = true;
-        for set in FileSet::BOTH {
-            quiet &= self.step(snapshot, set).await?;
-        }
-        Ok(quiet && snapshot.head == head)
+        let rejected = self.step(snapshot, FileSet::Rejected).await?;
+        Ok(data && rejected && snapshot.head == head)
     }
 
     /// Copies, or sends, or finds nothing to do (true).

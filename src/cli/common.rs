@@ -22,17 +22,8 @@ pub(super) struct LakeArgs {
 }
 
 impl LakeArgs {
-    /// The configuration that is named, or that lies in the working folder, or none.
     pub(super) fn config(&self) -> Result<Config> {
-        let default = Path::new("firelake.toml");
-        let path = match &self.config {
-            Some(path) => path,
-            None if default.exists() => default,
-            None => return Ok(Config::default()),
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::usage(format!("cannot read the configuration {}", path.display())).caused_by(e))?;
-        Config::parse(path, &text)
+        config(self.config.as_deref())
     }
 
     pub(super) fn lake(&self, config: &Config) -> Result<Location> {
@@ -46,6 +37,19 @@ impl LakeArgs {
     pub(super) fn database(&self, config: &Config) -> String {
         self.database.clone().or_else(|| config.database.clone()).unwrap_or_else(|| DEFAULT_DATABASE.into())
     }
+}
+
+/// The configuration that is named, or that lies in the working folder, or none.
+pub(super) fn config(named: Option<&Path>) -> Result<Config> {
+    let default = Path::new("firelake.toml");
+    let path = match named {
+        Some(path) => path,
+        None if default.exists() => default,
+        None => return Ok(Config::default()),
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::usage(format!("cannot read the configuration {}", path.display())).caused_by(e))?;
+    Config::parse(path, &text)
 }
 
 /// A shipped schema by its name, or a file.

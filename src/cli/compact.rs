@@ -28,9 +28,9 @@ pub(super) struct Args {
     /// The table [default: the schema's name; without flags, every table of firelake.toml]
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// Where the table is published [default: file]
-    #[arg(long, value_name = "KIND", value_parser = ["file"])]
-    catalog: Option<String>,
+    /// Where the table is published: file (in the lake itself) [default: file]
+    #[arg(long, value_name = "KIND")]
+    catalog: Option<CatalogKind>,
     /// Leave objects younger than this for a later run [default: 0s]
     #[arg(long, value_name = "SPAN")]
     settle: Option<Span>,
@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let tables = args.tables(&config)?;
     let mut code = 0;
     for (name, table) in tables {
-        let outcome = run_table(&args, &config, name, &table).await;
+        let outcome = run_table(&args, &config, &name, &table).await;
         let this = outcome.unwrap_or_else(|error| {
             super::tell(&error);
             error.kind().exit_code()
@@ -80,11 +80,15 @@ fn worse(a: u8, b: u8) -> u8 {
 
 impl Args {
     /// The tables to do: the one that flags name, with what the configuration says of it, or all of the configuration.
-    fn tables(&self, config: &Config) -> Result<Vec<(Option<String>, TableConfig)>> {
-        let all = || config.table.iter().map(|(name, table)| (Some(name.clone()), table.clone())).collect();
+    fn tables(&self, config: &Config) -> Result<Vec<(String, TableConfig)>> {
+        let all = || config.table.iter().map(|(name, table)| (name.clone(), table.clone())).collect();
         match (&self.table, &self.schema) {
-            (Some(name), _) => Ok(vec![(Some(name.clone()), config.table.get(name).cloned().unwrap_or_default())]),
-            (None, Some(_)) => Ok(vec![(None, TableConfig::default())]),
+            (Some(name), _) => Ok(vec![(name.clone(), config.table.get(name).cloned().unwrap_or_default())]),
+            (None, Some(text)) => {
+                let name = schema(text)?.name;
+                let table = config.table.get(&name).cloned().unwrap_or_default();
+                Ok(vec![(name, table)])
+            }
             (None, None) if !self.landing.is_empty() => {
                 Err(Error::usage("which table?").hint("pass --table, or --schema to make one of that name"))
             }
@@ -94,20 +98,19 @@ impl Args {
         }
     }
 
-    fn job(&self, config: &Config, name: Option<String>, table: &TableConfig) -> Result<CompactJob> {
+    fn job(&self, config: &Config, name: &str, table: &TableConfig) -> Result<CompactJob> {
         let schema = self.schema.as_ref().or(table.schema.as_ref()).map(|text| schema(text)).transpose()?;
-        let name = name.or_else(|| schema.as_ref().map(|schema| schema.name.clone())).unwrap_or_default();
         let landing = if self.landing.is_empty() { &table.landing } else { &self.landing };
         let lake = self.lake.lake(config)?;
         let span = |flag: Option<Span>, file: Option<Span>, default: Duration| {
             let span = flag.or(file).map_or(default, |span| span.0);
             TimeDelta::from_std(span).map_err(|e| Error::usage(format!("a span of {span:?} is too long")).caused_by(e))
         };
-        let catalog = match config.catalog {
+        let catalog = match self.catalog.unwrap_or(config.catalog) {
             CatalogKind::File => Arc::new(FileCatalog::new(&lake)),
         };
         Ok(CompactJob {
-            table: TableId::new(&self.lake.database(config), &name)?,
+            table: TableId::new(&self.lake.database(config), name)?,
             landing: landing.iter().map(|text| Location::open(text)).collect::<Result<_>>()?,
             schema,
             catalog,
@@ -135,7 +138,7 @@ pub(super) fn writer() -> String {
     format!("firelake {} on {host}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())
 }
 
-async fn run_table(args: &Args, config: &Config, name: Option<String>, table: &TableConfig) -> Result<u8> {
+async fn run_table(args: &Args, config: &Config, name: &str, table: &TableConfig) -> Result<u8> {
     let mut job = args.job(config, name, table)?;
     let (bar, watch) = progress::bar();
     job.watch = watch;

@@ -40,16 +40,14 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let options = GenerateOptions { hours: 6, rate: 2.0, delimiter: Delimiter::None, ..Default::default() };
     let generated = land(&options, &open(&landing)?).await?;
     generate::write_hosts(&hosts)?;
+    let config = write_config(dir)?;
+    let firelake = program();
     print(format_args!("1. Firehose delivered {} (made up, without newlines, as it really does):", landing.display()))?;
     print(format_args!("   {}\n", generate::sentence(&generated)))?;
 
     let started = Instant::now();
     let report = job(open(&landing)?, open(&lake)?)?.run().await?;
-    print(format_args!(
-        "2. firelake compact --landing {} --schema {SCHEMA} --lake {} --table access",
-        landing.display(),
-        lake.display()
-    ))?;
+    print(format_args!("2. {firelake} compact --config {config}"))?;
     print(format_args!("   {}\n", sentence(&report, started.elapsed()).replace("\n  ", "\n   ")))?;
 
     let engine = LocalEngine::new(LocalConfig {
@@ -59,10 +57,10 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         aliases: Default::default(),
     })?;
     for (at, (name, query)) in Library::default().all()?.into_iter().enumerate() {
-        print(format_args!("{}. {}: firelake query --lake {} {name}", at + 3, query.description, lake.display()))?;
+        print(format_args!("{}. {firelake} query --config {config} {name}\n   {}:", at + 3, query.description))?;
         show(&engine, &query.bind(&[], Utc::now())?).await?;
     }
-    print(next_steps(dir, &landing, &lake, &hosts))?;
+    print(next_steps(&firelake, &config, dir))?;
     Ok(if report.waiting.is_empty() && report.unpublished.is_none() { 0 } else { 1 })
 }
 
@@ -104,14 +102,31 @@ async fn show(engine: &LocalEngine, query: &crate::query::Bound) -> Result<()> {
     }
 }
 
-fn next_steps(dir: &Path, landing: &Path, lake: &Path, hosts: &Path) -> String {
-    let (dir, landing, lake, hosts) = (dir.display(), landing.display(), lake.display(), hosts.display());
+/// How to call this program again: as it was called, where that is a path.
+fn program() -> String {
+    let called = std::env::args().next().filter(|called| called.contains('/'));
+    called.unwrap_or_else(|| "firelake".into())
+}
+
+/// The demo's `firelake.toml`, so that the commands to try next are short.
+fn write_config(dir: &Path) -> Result<String> {
+    let path = dir.join("firelake.toml");
+    let text = format!(
+        "lake = \"lake\"\n\n[table.access]\nschema = \"{SCHEMA}\"\nlanding = [\"landing\"]\n\n[reference.hosts]\nfile = \"hosts.csv\"\n"
+    );
+    std::fs::write(&path, text).map_err(|e| Error::storage(format!("cannot write {}", path.display())).caused_by(e))?;
+    Ok(path.display().to_string())
+}
+
+fn next_steps(firelake: &str, config: &str, dir: &Path) -> String {
+    let dir = dir.display();
     format!(
-        "What to try next:\n  \
-         firelake query --lake {lake} \"SELECT reason, count(*) AS n FROM access_rejected GROUP BY reason\"\n  \
-         firelake query --lake {lake} --reference hosts={hosts} application_windows --format csv\n  \
-         firelake files --lake {lake} --table access\n  \
-         firelake generate --landing {landing} --start 2026-11-21T00:00:00Z --hours 1 && firelake compact --lake {lake} --table access\n  \
+        "What to try next (all of it reads {config}):\n  \
+         {firelake} query --config {config} \"SELECT reason, count(*) AS n FROM access_rejected GROUP BY reason\"\n  \
+         {firelake} query --config {config} application_windows --format csv\n  \
+         {firelake} generate --landing {dir}/landing --start 2026-11-21T00:00:00Z --hours 1\n  \
+         {firelake} compact --config {config}\n  \
+         {firelake} files --config {config}\n  \
          rm -r {dir}"
     )
 }

@@ -1,6 +1,7 @@
 //! `firelake files`: path, rows and bytes of a table's live files, tab-separated, without a header.
 
 use super::common::{LakeArgs, print};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::jobs::files::files;
 
@@ -20,10 +21,18 @@ pub(super) struct Args {
     json: bool,
 }
 
+fn which(config: &Config) -> Error {
+    let names: Vec<&str> = config.table.keys().map(String::as_str).collect();
+    Error::usage("which table?").hint(match names.is_empty() {
+        true => "pass --table NAME".into(),
+        false => format!("pass --table with one of {}, or one of these followed by _rejected", names.join(", ")),
+    })
+}
+
 pub(super) async fn run(args: Args) -> Result<u8> {
     let config = args.lake.config()?;
     let only = || (config.table.len() == 1).then(|| config.table.keys().next().cloned()).flatten();
-    let table = args.table.or_else(only).ok_or_else(|| Error::usage("which table?").hint("pass --table NAME"))?;
+    let table = args.table.or_else(only).ok_or_else(|| which(&config))?;
     for file in files(&args.lake.lake(&config)?, &args.lake.database(&config), &table).await? {
         match args.json {
             true => {

@@ -1,10 +1,9 @@
 //! `firelake queries`: what can be asked by name.
 
-use super::common::print;
-use crate::config::Config;
+use super::common::{config, print};
 use crate::error::Result;
 use crate::query::Library;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -13,18 +12,15 @@ pub(super) struct Args {
     /// A folder of your own named queries [default: `folder` of [query] in firelake.toml]
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
+    /// The configuration [default: firelake.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 pub(super) fn run(args: Args) -> Result<u8> {
-    let configured = || {
-        std::fs::read_to_string("firelake.toml")
-            .ok()
-            .map(|text| Config::parse(Path::new("firelake.toml"), &text))
-            .transpose()
-    };
     let folder = match args.queries {
         Some(folder) => Some(folder),
-        None => configured()?.and_then(|config| config.query.folder).map(PathBuf::from),
+        None => config(args.config.as_deref())?.query.folder.map(PathBuf::from),
     };
     let library = Library::new(folder);
     if let Some(name) = args.name {

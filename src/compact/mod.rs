@@ -55,6 +55,16 @@ pub struct Run<'a> {
     pub progress: &'a Progress,
 }
 
+/// What a run has to do.
+pub struct Work {
+    /// The objects, in the order in which they are compacted.
+    pub objects: Vec<LandedObject>,
+    /// Objects that wait and are no longer there.
+    pub gone: Vec<Waiting>,
+    /// Whether `objects` are of a listing of every landed object.
+    pub full_listing: bool,
+}
+
 /// What a run did.
 #[derive(Debug, Default)]
 pub struct Done {
@@ -65,32 +75,42 @@ pub struct Done {
 }
 
 impl Run<'_> {
-    /// Compacts `objects`, batch by batch, onto `snapshot`, which is the newest state in the end. That every landed object
-    /// was listed (`full_listing`) goes into the first commit; where there is none to make, an empty one is made for it, at
-    /// most one a day.
-    pub async fn compact(
+    /// Compacts the objects, batch by batch, onto `snapshot`, which is the newest state in the end.
+    pub async fn compact(&self, snapshot: &mut Snapshot, work: Work) -> Result<Done> {
+        let mut done = Done::default();
+        let listed_at = work.full_listing.then_some(self.now);
+        let mut batches = batches(work.objects, &self.batch).into_iter().peekable();
+        while let Some(batch) = batches.next() {
+            // Only where nothing that was listed is left to do may later listings begin at the lookback.
+            let listed_at = listed_at.filter(|_| batches.peek().is_none());
+            self.compact_batch(snapshot, batch, listed_at, &mut done).await?;
+        }
+        self.note(snapshot, work.gone, listed_at, &mut done).await?;
+        Ok(done)
+    }
+
+    /// What no batch's commit says: objects that are gone, and a full listing, at most one a day.
+    async fn note(
         &self,
         snapshot: &mut Snapshot,
-        objects: Vec<LandedObject>,
-        full_listing: bool,
-    ) -> Result<Done> {
-        let mut done = Done::default();
-        let mut listed_at = full_listing.then_some(self.now);
-        for batch in batches(objects, &self.batch) {
-            self.compact_batch(snapshot, batch, &mut listed_at, &mut done).await?;
+        gone: Vec<Waiting>,
+        listed_at: Option<DateTime<Utc>>,
+        done: &mut Done,
+    ) -> Result<()> {
+        let waiting = news(gone, snapshot);
+        let full_listing_at = listed_at.filter(|_| full_listing_is_due(snapshot, self.now));
+        if waiting.is_empty() && full_listing_at.is_none() {
+            return Ok(());
         }
-        if listed_at.is_some() && full_listing_is_due(snapshot, self.now) {
-            let commit = Commit { full_listing_at: listed_at, ..Commit::new(Action::Add, self.now, self.writer) };
-            self.append(snapshot, commit, &mut done).await?;
-        }
-        Ok(done)
+        let commit = Commit { waiting, full_listing_at, ..Commit::new(Action::Add, self.now, self.writer) };
+        self.append(snapshot, commit, done).await.map(drop)
     }
 
     async fn compact_batch(
         &self,
         snapshot: &mut Snapshot,
         mut batch: Vec<LandedObject>,
-        listed_at: &mut Option<DateTime<Utc>>,
+        listed_at: Option<DateTime<Utc>>,
         done: &mut Done,
     ) -> Result<()> {
         for _ in 0..REPLANS {
@@ -100,13 +120,12 @@ impl Run<'_> {
             }
             let attempt = work::attempt(self, &batch).await?;
             let bytes_read = attempt.inputs.iter().map(|input| input.size).sum::<u64>();
-            let commit = self.commit_of(attempt, snapshot, *listed_at);
+            let commit = self.commit_of(attempt, snapshot, listed_at);
             if commit.inputs.is_empty() && commit.waiting.is_empty() {
                 return Ok(());
             }
             if self.append(snapshot, commit, done).await? {
                 done.bytes_read += bytes_read;
-                *listed_at = None;
                 return Ok(());
             }
         }
@@ -134,19 +153,24 @@ impl Run<'_> {
     }
 
     fn commit_of(&self, attempt: Attempt, snapshot: &Snapshot, full_listing_at: Option<DateTime<Utc>>) -> Commit {
-        let news = |waiting: Waiting| match snapshot.waiting.get(&waiting.url) {
-            Some(known) if known.reason == waiting.reason => None,
-            Some(known) => Some(Waiting { since: known.since, ..waiting }),
-            None => Some(waiting),
-        };
         Commit {
             attempt: (!attempt.files.is_empty()).then_some(attempt.id),
             inputs: attempt.inputs,
-            waiting: attempt.waiting.into_iter().filter_map(news).collect(),
+            waiting: news(attempt.waiting, snapshot),
             add: attempt.files,
             counts: attempt.counts,
             full_listing_at,
             ..Commit::new(Action::Add, self.now, self.writer)
         }
     }
+}
+
+/// What the ledger does not know yet of the objects that wait: new ones, and new reasons.
+fn news(waiting: Vec<Waiting>, snapshot: &Snapshot) -> Vec<Waiting> {
+    let new = |waiting: Waiting| match snapshot.waiting.get(&waiting.url) {
+        Some(known) if known.reason == waiting.reason => None,
+        Some(known) => Some(Waiting { since: known.since, ..waiting }),
+        None => Some(waiting),
+    };
+    waiting.into_iter().filter_map(new).collect()
 }

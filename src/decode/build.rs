@@ -438,6 +438,10 @@ fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let kept = fraction.trim_end_matches('0');
+    let digits = whole.strip_prefix(['+', '-']).unwrap_or(whole);
+    if digits.len() + fraction.len() == 0 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
     if kept.len() > scale as usize || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -467,5 +471,13 @@ mod tests {
             [decimal("1.505", 10, 2), decimal("123456789", 10, 2), decimal("x", 10, 2), decimal("1e2", 10, 2)],
             [None; 4]
         );
+    }
+
+    #[test]
+    fn a_decimal_needs_a_digit() {
+        for wrong in ["", "-", "+", ".", "-.", "1.2.3", "--1", "1 2"] {
+            assert_eq!(decimal(wrong, 10, 2), None, "{wrong:?}");
+        }
+        assert_eq!([decimal(".5", 10, 2), decimal("5.", 10, 2)], [Some(50), Some(500)]);
     }
 }

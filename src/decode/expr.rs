@@ -40,7 +40,7 @@ impl Computed {
                     schema.name, column.name
                 ))
                 .caused_by(e)
-                .hint("an expression may use the columns above it and the functions of firelake query")
+                .hint("an expression may use the columns above it and DataFusion's own functions")
             }),
         });
         Ok(Computed { columns: columns.collect::<Result<_>>()?, schema: arrow })

@@ -22,7 +22,7 @@ pub enum Frame {
         start: usize,
         /// The byte after the last.
         end: usize,
-        /// Why.
+        /// Why: few different texts, so that rejected records group by them.
         reason: String,
     },
     /// The bytes from `start` on may be a record: call again with more of them.
@@ -51,7 +51,7 @@ pub fn next_frame(bytes: &[u8], from: usize, eof: bool, fields: &mut Fields) -> 
     match parse_object(bytes, start, fields) {
         Ok(end) => record(bytes, start, end),
         Err(Damage { at, .. }) if at == bytes.len() && !eof && at - start < MAX_RECORD => Frame::NeedMore { start },
-        Err(Damage { at, what }) => damaged(bytes, start, eof, format!("{what} (byte {} of the record)", at - start)),
+        Err(Damage { what, .. }) => damaged(bytes, start, eof, what.into()),
     }
 }
 
@@ -67,11 +67,9 @@ fn record(bytes: &[u8], start: usize, end: usize) -> Frame {
     if end - start > MAX_RECORD {
         return Frame::Damaged { start, end, reason: too_long() };
     }
-    match simdutf8::compat::from_utf8(&bytes[start..end]) {
+    match simdutf8::basic::from_utf8(&bytes[start..end]) {
         Ok(_) => Frame::Record { start, end },
-        Err(e) => {
-            Frame::Damaged { start, end, reason: format!("invalid UTF-8 (byte {} of the record)", e.valid_up_to()) }
-        }
+        Err(_) => Frame::Damaged { start, end, reason: "it is not valid UTF-8".into() },
     }
 }
 

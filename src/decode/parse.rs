@@ -234,6 +234,7 @@ fn string(bytes: &[u8], start: usize) -> Parsed<(usize, bool)> {
                 escaped = true;
                 at = escape(bytes, at)?;
             }
+            b'\n' => return damage(at, "a string does not end on its line"),
             _ => return damage(at, "a raw control byte in a string"),
         }
     }

@@ -96,19 +96,22 @@ impl TimeFormat {
         Ok(TimeFormat::Pattern(parts))
     }
 
-    /// Milliseconds since 1970, UTC; `None` where `text` does not fit, or is no time of the calendar.
+    /// Milliseconds since 1970, UTC; `None` where `text` does not fit, or is no time of the years 1 to 9999, which is what
+    /// every reader of the lake can show.
     pub(super) fn millis(&self, text: &[u8], zone: Tz) -> Option<i64> {
-        match self {
+        const YEARS_1_TO_9999: std::ops::Range<i64> = -62_135_596_800_000..253_402_300_800_000;
+        let millis = match self {
             TimeFormat::EpochMillis => std::str::from_utf8(text).ok()?.parse().ok(),
             TimeFormat::EpochSeconds => epoch_seconds(std::str::from_utf8(text).ok()?),
             TimeFormat::Pattern(parts) => Fields::read(parts, text)?.millis(zone),
-        }
+        };
+        millis.filter(|millis| YEARS_1_TO_9999.contains(millis))
     }
 
     /// Days since 1970; the time of day, where the format has one, is dropped.
     pub(super) fn days(&self, text: &[u8], zone: Tz) -> Option<i32> {
         match self {
-            TimeFormat::Pattern(parts) => Fields::read(parts, text)?.days(),
+            TimeFormat::Pattern(parts) => Fields::read(parts, text).filter(|fields| fields.year >= 1)?.days(),
             _ => i32::try_from(self.millis(text, zone)?.div_euclid(86_400_000)).ok(),
         }
     }
@@ -316,6 +319,8 @@ mod tests {
         ] {
             assert_eq!(read(apache, text, "UTC"), None, "{text}");
         }
+        assert_eq!(read("epoch_ms", "9223372036854775807", "UTC"), None);
+        assert_eq!(read("epoch_ms", "253402300799999", "UTC").as_deref(), Some("9999-12-31T23:59:59.999Z"));
         for text in ["1.", "x", "", "1.x", "99999999999999999999"] {
             assert_eq!(read("epoch_s", text, "UTC"), None, "{text}");
         }

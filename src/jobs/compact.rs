@@ -1,7 +1,7 @@
 //! The scheduled run of one table: list, compact, publish.
 
 use crate::catalog::{Catalog, publish};
-use crate::compact::{BatchLimits, Done, Progress, Run, WorkLimits, candidates, full_listing_is_due};
+use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates, full_listing_is_due};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::landing::{self, LandedObject, has_date_folders};
@@ -12,6 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+
+/// Why an object waits that nobody can read any more: its records are lost, and that must not be forgotten in silence.
+const GONE: &str = "it was deleted before it could be read; put it back, or its records are lost";
 
 /// What a run of one table is told.
 pub struct CompactJob {
@@ -126,6 +129,7 @@ impl CompactJob {
         let folder = self.lake.join(self.table.database()).join(self.table.table());
         let ledger = Ledger::new(&folder);
         let mut snapshot = ledger.load().await?;
+        self.check_tail(&ledger, &mut snapshot).await?;
         let landing = self.landing_prefixes(snapshot.as_ref())?;
         if let Some(state) = &mut snapshot {
             self.check_schema(state)?;
@@ -168,8 +172,9 @@ impl CompactJob {
             writer: &self.writer,
             progress: &self.watch.progress,
         };
-        let worth_noting = listing.full && listing.bounded_is_possible;
-        let done = run.compact(snapshot, found.objects, worth_noting).await?;
+        let worth_noting = listing.full && listing.bounded_is_possible && found.settling == 0;
+        let work = Work { objects: found.objects, gone: listing.gone, full_listing: worth_noting };
+        let done = run.compact(snapshot, work).await?;
         report.add(&done);
         self.publish(folder, ledger, snapshot, report).await;
         report.waiting = snapshot.waiting.values().cloned().collect();
@@ -185,6 +190,25 @@ impl CompactJob {
                 report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table)))
             }
         }
+    }
+
+    /// A catalog that knows a later commit than the ledger's head: the ledger has lost its tail. Compacting onto that would
+    /// bring the lost commits' objects in again, beside what readers of the catalog see.
+    async fn check_tail(&self, ledger: &Ledger, snapshot: &mut Option<Snapshot>) -> Result<()> {
+        let published = self.catalog.table(self.table.database(), self.table.table()).await?;
+        let Some(published) = published.map(|table| table.watermark()).transpose()? else { return Ok(()) };
+        let behind = |snapshot: &Option<Snapshot>| snapshot.as_ref().is_none_or(|state| state.head < published);
+        if behind(snapshot) {
+            *snapshot = ledger.load().await?; // another run may have committed and published since
+        }
+        if !behind(snapshot) {
+            return Ok(());
+        }
+        let ends = snapshot.as_ref().map_or("does not exist".into(), |state| format!("ends at commit {}", state.head));
+        let told = format!("the catalog knows commit {published} of {}, but its ledger {ends}", self.table);
+        Err(Error::ledger(told).hint(
+            "the ledger has lost its newest commits: restore the table's _ledger folder from a backup. Nothing was changed",
+        ))
     }
 
     /// The landing prefixes of this run: the table's own and those that were asked for.
@@ -313,8 +337,10 @@ impl CompactJob {
         for url in snapshot.iter().flat_map(|snapshot| snapshot.waiting.keys()).filter(|url| !listed.contains(*url)) {
             let prefix =
                 landing.iter().find(|prefix| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()));
-            if let Some(prefix) = prefix {
-                listing.objects.extend(landing::head(prefix, url).await?);
+            let Some(prefix) = prefix else { continue };
+            match landing::head(prefix, url).await? {
+                Some(object) => listing.objects.push(object),
+                None => listing.gone.push(Waiting { url: url.clone(), reason: GONE.into(), since: self.now }),
             }
         }
         Ok(())
@@ -337,6 +363,8 @@ impl CompactJob {
 #[derive(Default)]
 struct Listing {
     objects: Vec<LandedObject>,
+    /// Objects that waited and were deleted.
+    gone: Vec<Waiting>,
     /// Landing prefixes with nothing listed below them.
     empty: BTreeSet<String>,
     /// Every prefix was listed from its beginning.

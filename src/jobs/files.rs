@@ -34,7 +34,7 @@ pub async fn files(lake: &Location, database: &str, table: &str) -> Result<Vec<L
     let folder = lake.join(id.database()).join(id.table());
     let snapshot = Ledger::new(&folder).load().await?.ok_or_else(|| {
         Error::usage(format!("there is no table {id} in {lake}"))
-            .hint("firelake query \"SHOW TABLES\" lists the tables of a lake")
+            .hint(format!("firelake query --lake {lake} --database {database} \"SHOW TABLES\" lists what there is"))
     })?;
     let mut files: Vec<ListedFile> = snapshot.live(set).map(|(path, file)| listed(&folder, path, file)).collect();
     files.sort_by(|a, b| (&a.partition, &a.path).cmp(&(&b.partition, &b.path)));

@@ -167,3 +167,82 @@ fn broken(commit: &Commit, what: String) -> Error {
     Error::ledger(format!("commit {} does not fit the ledger: {what}", commit.number))
         .hint("nothing was changed; restore the table's _ledger folder from a backup, or report this")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{DataFile, Input};
+
+    fn begun() -> Snapshot {
+        let pins =
+            Pins { schema_name: "s".into(), schema: String::new(), landing: vec!["l".into()], catalog: "file".into() };
+        Snapshot::begin(&Commit { pins: Some(pins), ..commit(0, Action::Create) }).unwrap()
+    }
+
+    fn commit(number: u64, action: Action) -> Commit {
+        Commit { number, ..Commit::new(action, DateTime::UNIX_EPOCH, "test") }
+    }
+
+    fn input(url: &str) -> Input {
+        Input { url: url.into(), etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 0, rejected: 0 }
+    }
+
+    fn waiting(url: &str) -> Waiting {
+        Waiting { url: url.into(), reason: "cut".into(), since: DateTime::UNIX_EPOCH }
+    }
+
+    fn file(path: &str) -> DataFile {
+        DataFile {
+            path: path.into(),
+            partition: "dt=1".into(),
+            rows: 0,
+            bytes: 1,
+            inputs: vec![],
+            stats: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_waits_is_void_where_it_is_compacted() {
+        let mut state = begun();
+        state.apply(&Commit { waiting: vec![waiting("a"), waiting("b")], ..commit(1, Action::Add) }).unwrap();
+        state.apply(&Commit { inputs: vec![input("a")], ..commit(2, Action::Add) }).unwrap();
+        state.apply(&Commit { waiting: vec![waiting("a")], ..commit(3, Action::Add) }).unwrap();
+        assert_eq!(state.waiting.keys().collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn files_come_and_go_and_partitions_remember_when() {
+        let mut state = begun();
+        let attempt = Some(Uuid::nil());
+        state
+            .apply(&Commit { attempt, add: vec![file("data/x"), file("rejected/y")], ..commit(1, Action::Add) })
+            .unwrap();
+        state.apply(&Commit { remove: vec!["data/x".into()], ..commit(2, Action::Add) }).unwrap();
+        assert_eq!(state.live(FileSet::Data).count(), 0);
+        assert_eq!(state.live(FileSet::Rejected).count(), 1);
+        assert_eq!(state.changed[&(FileSet::Data, "dt=1".into())], 2);
+        assert_eq!(state.changed[&(FileSet::Rejected, "dt=1".into())], 1);
+    }
+
+    #[test]
+    fn a_ledger_that_this_protocol_cannot_write_is_refused() {
+        let mut state = begun();
+        let attempt = Some(Uuid::nil());
+        state
+            .apply(&Commit { attempt, inputs: vec![input("a")], add: vec![file("data/x")], ..commit(1, Action::Add) })
+            .unwrap();
+        let wrong = [
+            commit(3, Action::Add),
+            commit(2, Action::Create),
+            commit(2, Action::AddLanding),
+            Commit { inputs: vec![input("a")], ..commit(2, Action::Add) },
+            Commit { attempt, add: vec![file("data/x")], ..commit(2, Action::Add) },
+            Commit { add: vec![file("data/z")], ..commit(2, Action::Add) },
+            Commit { remove: vec!["data/z".into()], ..commit(2, Action::Add) },
+        ];
+        for commit in wrong {
+            assert!(state.clone().apply(&commit).is_err(), "{commit:?}");
+        }
+    }
+}

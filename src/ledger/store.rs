@@ -208,3 +208,75 @@ fn is_final(error: &object_store::Error) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Action, Input, Pins};
+    use chrono::DateTime;
+    use object_store::memory::InMemory;
+    use std::sync::Arc;
+
+    fn ledger() -> Ledger {
+        Ledger::new(&Location::in_store(Arc::new(InMemory::new()), "memory:///", "lake/logs/t"))
+    }
+
+    fn create() -> Commit {
+        let pins = Pins { schema_name: "s".into(), schema: String::new(), landing: vec![], catalog: "file".into() };
+        Commit { pins: Some(pins), ..Commit::new(Action::Create, DateTime::UNIX_EPOCH, "test") }
+    }
+
+    fn add(url: &str) -> Commit {
+        let input =
+            Input { url: url.into(), etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 0, rejected: 0 };
+        Commit { inputs: vec![input], ..Commit::new(Action::Add, DateTime::UNIX_EPOCH, "test") }
+    }
+
+    async fn created(ledger: &Ledger) -> Snapshot {
+        match ledger.create(create()).await.unwrap() {
+            Appended::Committed(snapshot) => *snapshot,
+            Appended::Conflict { why } => panic!("{why}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn appends_rebase_over_what_they_can_stand_with_and_conflict_with_the_rest() {
+        let ledger = ledger();
+        assert!(ledger.load().await.unwrap().is_none());
+        let base = created(&ledger).await;
+        assert!(matches!(ledger.create(create()).await.unwrap(), Appended::Conflict { .. }));
+        let outcomes = [("a", true), ("b", true), ("a", false), ("c", true)];
+        for (url, stands) in outcomes {
+            // each is planned on the first state
+            let outcome = ledger.append(&base, add(url)).await.unwrap();
+            assert_eq!(matches!(outcome, Appended::Committed(_)), stands, "{url}");
+        }
+        let loaded = ledger.load().await.unwrap().unwrap();
+        assert_eq!((loaded.head, loaded.compacted.len()), (3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_there_already_with_my_id_is_mine() {
+        let ledger = ledger();
+        let base = created(&ledger).await;
+        let mine = Commit { number: 1, ..add("a") };
+        assert!(ledger.put(&mine).await.unwrap());
+        assert!(ledger.put(&mine).await.unwrap(), "the answer to the first PUT was lost");
+        assert!(!ledger.put(&Commit { number: 1, ..add("b") }).await.unwrap());
+        assert_eq!(ledger.load().await.unwrap().unwrap().head, base.head + 1);
+    }
+
+    #[tokio::test]
+    async fn a_missing_commit_stops_everything_and_is_named() {
+        let ledger = ledger();
+        let base = created(&ledger).await;
+        for url in ["a", "b", "c"] {
+            ledger.append(&base, add(url)).await.unwrap();
+        }
+        let path = ledger.folder.path(&Commit::file_name(2));
+        ledger.folder.store().delete(&path).await.unwrap();
+        let error = ledger.load().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Ledger);
+        assert!(error.message().contains("00000000000000000002.json is missing"), "{error}");
+    }
+}

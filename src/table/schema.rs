@@ -292,6 +292,10 @@ impl Checker<'_> {
                 ColumnSource::Expr { line: line_of(self.text, expr.span().start), sql: expr.into_inner() }
             }
             (from, None) => {
+                let is_time = matches!(hive_type, HiveType::Timestamp | HiveType::Date);
+                if !is_time && (!raw.formats.is_empty() || raw.zone.is_some()) {
+                    return Err(self.wrong(span, "formats and zone go with the types timestamp and date"));
+                }
                 let from = from.unwrap_or_else(|| vec![raw.name.as_ref().clone()]);
                 if from.is_empty() {
                     return Err(self.wrong(span, "from names no field"));
@@ -387,6 +391,7 @@ mod tests {
                 "[[column]]\nname = \"a\"\ntype = \"int\"\n[[partition]]\nname = \"h\"\ntransform = \"hour\"",
                 "line 4: an hour key needs",
             ),
+            ("[[column]]\nname = \"a\"\ntype = \"int\"\nzone = \"UTC\"", "line 1: formats and zone go with"),
             ("column = []", "no [[column]]"),
             ("x = ", "line 1"),
         ];

@@ -33,7 +33,15 @@ struct Copy {
 
 impl Copy {
     async fn make(self, table: Location) -> Result<u64> {
-        let copied = table.store().copy(&self.from, &self.to).await;
+        let copied = match table.is_local() {
+            // A plain copy over what another publisher has just linked would leave the store's temporary link behind.
+            true => table.store().copy_if_not_exists(&self.from, &self.to).await,
+            false => table.store().copy(&self.from, &self.to).await,
+        };
+        let copied = match copied {
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            copied => copied,
+        };
         copied.map(|()| self.bytes).map_err(|error| {
             let what = format!("cannot copy {} to {}", table.url_of(&self.from), table.url_of(&self.to));
             Error::from(error).context(what)
@@ -79,4 +87,29 @@ fn targets(table: &Location, folder: &Location, place: &Placement) -> Result<Vec
 fn foreign(folder: &Location, path: &Path, what: &str) -> Error {
     Error::storage(format!("{} {what}: the published copy cannot be completed", folder.url_of(path)))
         .hint("somebody else wrote into the lake: remove that file, then publish again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn copying_what_another_has_just_copied_leaves_nothing_else_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = Location::open(&dir.path().display().to_string()).unwrap();
+        table.store().put(&table.path("a/x"), "text".into()).await.unwrap();
+        for _ in 0..2 {
+            let copy = Copy { from: table.path("a/x"), to: table.path("p1/x"), bytes: 4 };
+            assert_eq!(copy.make(table.clone()).await.unwrap(), 4);
+        }
+        assert_eq!(std::fs::read_dir(dir.path().join("p1")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_never_made_one() {
+        let table = Location::in_store(std::sync::Arc::new(object_store::memory::InMemory::new()), "memory:///", "t");
+        let files = vec![("data/a/dt=1/x".into(), 1), ("data/b/dt=1/x".into(), 1)];
+        let place = Placement { folder: "data/p2/dt=1/".into(), commit: 2, copy: true, files };
+        assert!(targets(&table, &table.join(&place.folder), &place).is_err());
+    }
 }

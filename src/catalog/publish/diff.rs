@@ -197,3 +197,106 @@ fn elsewhere(database: &str, table: &str, there: &CatalogTable, own: &str) -> Er
              from the catalog (of a file catalog: its folder below _catalog) and publish again",
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::HiveType;
+
+    fn wanted(keyed: bool) -> Wanted {
+        let key: Partition = if keyed { "dt=1".into() } else { Partition::default() };
+        let place = Placement { folder: "data/p5/".into(), commit: 5, copy: true, files: Vec::new() };
+        let definition = CatalogTable {
+            description: "new".into(),
+            columns: vec![CatalogColumn { name: "a".into(), hive_type: HiveType::Int, comment: Some("new".into()) }],
+            partition_keys: if keyed { vec!["dt".into()] } else { Vec::new() },
+            location: if keyed { "s3://lake/t/data/" } else { "s3://lake/t/data/p5/" }.into(),
+            parameters: BTreeMap::new(),
+            token: None,
+        };
+        let (database, table, root) = ("logs".into(), "t".into(), "s3://lake/t/".into());
+        Wanted { database, table, head: 9, root, definition, places: BTreeMap::from([(key, place)]) }
+    }
+
+    /// The catalog's table as wanted, but for `change`; its one partition at `p{n}` as of commit n.
+    fn actual(keyed: bool, watermark: u64, entry: Option<u64>, change: impl FnOnce(&mut CatalogTable)) -> Actual {
+        let mut table = wanted(keyed).definition.with_watermark(watermark);
+        table.parameters.insert("owner".into(), "somebody".into());
+        change(&mut table);
+        let entry = entry.map(|n| {
+            (Partition::from("dt=1"), PartitionEntry { location: format!("s3://lake/t/data/p{n}/"), commit: n })
+        });
+        Actual { table: Some(table), watermark, partitions: entry.into_iter().collect() }
+    }
+
+    /// What is changed: the definition with which watermark, and how many partitions.
+    fn summary(wanted: &Wanted, actual: &Actual, at_once: bool) -> (Option<u64>, usize) {
+        let changes = diff(wanted, actual, at_once);
+        (changes.definition.map(|change| change.to().watermark().unwrap()), changes.partitions.len())
+    }
+
+    #[test]
+    fn changes_by_example() {
+        let same = |_: &mut CatalogTable| {};
+        let comment = |table: &mut CatalogTable| (table.description, table.columns[0].comment) = ("old".into(), None);
+        let bigint = |table: &mut CatalogTable| table.columns[0].hive_type = HiveType::Bigint;
+        let mut elsewhere = actual(true, 3, Some(5), same);
+        elsewhere.partitions.values_mut().for_each(|entry| entry.location += "x/");
+        // what the catalog says, then what is sent to one that is changed at once, and to one where calls may land late
+        let keyed = [
+            ("no table", Actual::default(), (Some(9), 1), (Some(0), 1)),
+            ("a new partition", actual(true, 3, None, same), (Some(9), 1), (None, 1)),
+            ("a partition that changed", actual(true, 3, Some(4), same), (Some(9), 1), (None, 1)),
+            ("all is right", actual(true, 3, Some(5), same), (None, 0), (None, 0)),
+            ("right commit, wrong place", elsewhere, (Some(9), 1), (None, 1)),
+            ("a later commit is left alone", actual(true, 3, Some(6), same), (None, 0), (None, 0)),
+            ("comments alone", actual(true, 3, Some(5), comment), (None, 0), (None, 0)),
+            ("another type", actual(true, 3, Some(5), bigint), (Some(9), 0), (Some(3), 0)),
+        ];
+        for (what, actual, at_once, late) in keyed {
+            assert_eq!(summary(&wanted(true), &actual, true), at_once, "{what}");
+            assert_eq!(summary(&wanted(true), &actual, false), late, "{what}");
+        }
+        let moved = |table: &mut CatalogTable| table.location = "s3://lake/t/data/p2/".into();
+        let whole = [
+            ("no table", Actual::default(), (Some(9), 0)),
+            ("all is right", actual(false, 5, None, same), (None, 0)),
+            ("another place", actual(false, 2, None, moved), (Some(9), 0)),
+        ];
+        for (what, actual, expected) in whole {
+            assert_eq!(summary(&wanted(false), &actual, true), expected, "{what}");
+            assert_eq!(summary(&wanted(false), &actual, false), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_update_carries_over_what_is_not_ours() {
+        let mut there = actual(true, 3, None, |table| table.token = Some("v7".into()));
+        let changes = diff(&wanted(true), &there, true);
+        let to = changes.definition.unwrap().to().clone();
+        assert_eq!((to.parameters["owner"].as_str(), changes.token.as_deref()), ("somebody", Some("v7")));
+        assert_eq!((to.description.as_str(), to.token.as_deref()), ("new", Some("v7")));
+        there.table.as_mut().unwrap().parameters.remove(crate::catalog::COMMIT_PARAMETER);
+        assert_eq!(there.table.unwrap().watermark().unwrap_err().kind(), crate::error::Kind::Usage);
+    }
+
+    #[test]
+    fn what_the_ledger_does_not_have_is_later() {
+        let later = |watermark, entry| wanted(true).later(&actual(true, watermark, entry, |_| {}));
+        assert_eq!(later(9, Some(5)), None);
+        assert!(later(10, None).unwrap().contains("as of commit 10"));
+        assert!(later(3, Some(6)).unwrap().contains("dt=1 of logs.t as changed by commit 6"));
+    }
+
+    #[test]
+    fn copies_are_made_of_what_moves() {
+        let moving = |wanted: &Wanted, actual: &Actual| wanted.moving(&diff(wanted, actual, true)).count();
+        assert_eq!(moving(&wanted(true), &Actual::default()), 1);
+        assert_eq!(moving(&wanted(true), &actual(true, 3, Some(5), |_| {})), 0);
+        assert_eq!(moving(&wanted(false), &Actual::default()), 1);
+        assert_eq!(moving(&wanted(false), &actual(false, 5, None, |_| {})), 0);
+        let mut own = wanted(true);
+        own.places.values_mut().for_each(|place| place.copy = false);
+        assert_eq!(moving(&own, &Actual::default()), 0);
+    }
+}

@@ -29,19 +29,18 @@ pub struct Placement {
 ///
 /// The answer follows from the first [`Placement::commit`] commits alone: it is the same at any later head.
 pub fn desired(snapshot: &Snapshot, set: FileSet, after: u64) -> BTreeMap<Partition, Placement> {
-    let mut open: BTreeMap<&Partition, (u64, Vec<(&str, &LiveFile)>)> =
-        changed_after(snapshot, set, after).map(|(partition, commit)| (partition, (commit, Vec::new()))).collect();
-    if open.is_empty() {
-        return BTreeMap::new();
-    }
-    for (path, file) in snapshot.live(set) {
-        if let Some((_, files)) = open.get_mut(&file.partition) {
-            files.push((path, file));
+    let open: BTreeMap<&Partition, u64> = changed_after(snapshot, set, after).collect();
+    let mut live: BTreeMap<&Partition, Vec<(&str, &LiveFile)>> = BTreeMap::new();
+    if !open.is_empty() {
+        for (path, file) in snapshot.live(set).filter(|(_, file)| open.contains_key(&file.partition)) {
+            live.entry(&file.partition).or_default().push((path, file));
         }
     }
-    open.into_iter()
-        .map(|(partition, (commit, files))| (partition.clone(), place(set, partition, commit, &files)))
-        .collect()
+    let placed = open.into_iter().map(|(partition, commit)| {
+        let files = live.remove(partition).unwrap_or_default();
+        (partition.clone(), place(set, partition, commit, &files))
+    });
+    placed.collect()
 }
 
 /// The partitions of a set that changed after commit `after`, with the commit that did it.

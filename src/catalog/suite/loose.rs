@@ -112,7 +112,8 @@ mod tests {
         let mut rig = Rig::new(make, true).await;
         let watermark =
             async |rig: &Rig| rig.catalog.table("logs", "access").await.unwrap().unwrap().watermark().unwrap();
-        for (commit, expected) in [("+1", 0), ("+2", 0), ("+1", 1), ("", 2), ("", 3), ("", 3)] {
+        // nothing is open at commit 1 any more once commit 3 has changed dt=1 again
+        for (commit, expected) in [("+1", 0), ("+2", 0), ("+1", 0), ("", 2), ("", 3), ("", 3)] {
             rig.commit(commit).await;
             rig.publish_all().await;
             assert_eq!(watermark(&rig).await, expected, "at head {}", rig.head());

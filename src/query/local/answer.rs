@@ -1,6 +1,7 @@
 //! Results in the lake's own types: what Athena's types are, whatever DataFusion computed with.
 
 use super::fault;
+use super::readers::Opened;
 use crate::error::{Error, Result};
 use crate::query::Answer;
 use arrow::array::{ArrayRef, RecordBatch};
@@ -11,10 +12,19 @@ use futures::StreamExt;
 use std::sync::Arc;
 
 /// The stream as an answer, cast where a type is none of the lake's (I9).
-pub(super) fn answer(stream: SendableRecordBatchStream) -> Answer {
+pub(super) fn answer(stream: SendableRecordBatchStream, opened: Arc<Opened>) -> Answer {
     let schema = lake_schema(&stream.schema());
     let target = schema.clone();
-    let batches = stream.map(move |batch| batch.map_err(fault::of_data).and_then(|batch| as_schema(&batch, &target)));
+    let batches = stream.then(move |batch| {
+        let (opened, target) = (opened.clone(), target.clone());
+        async move {
+            match batch {
+                Ok(batch) => as_schema(&batch, &target),
+                Err(error) if fault::hides_its_file(&error) => Err(fault::of_data(error, opened.damaged().await)),
+                Err(error) => Err(fault::of_data(error, None)),
+            }
+        }
+    });
     Answer { schema, batches: batches.boxed() }
 }
 

@@ -1,11 +1,12 @@
 //! From DataFusion's errors to ours: what, where in the SQL, and what to do.
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::query::Bound;
 use crate::query::suggest::nearest;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use object_store::path::Path;
 
 /// A line and a column in the SQL, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,33 +19,47 @@ struct Place {
 pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
     let (what, written) = without_place(&message(&error));
     let place = span(&error).or(written);
-    let hint = hint(&error, &what);
+    let (what, hint) = match misfit(&what) {
+        Some((what, hint)) => (what, hint),
+        None => (what.clone(), hint(&error, &what)),
+    };
     let message = match place.and_then(|place| Some((place, excerpt(query.text(), place)?))) {
         Some((place, excerpt)) => {
             format!("{}, line {}, column {}: {what}\n{excerpt}", query.origin, place.line, place.column)
         }
         None => format!("{}: {what}", query.origin),
     };
-    let told = Error::query(message).caused_by(error);
     match hint {
-        Some(hint) => told.hint(hint),
-        None => told,
+        Some(hint) => Error::query(message).hint(hint),
+        None => Error::query(message),
     }
 }
 
-/// An error while rows come.
-pub(super) fn of_data(error: DataFusionError) -> Error {
+/// An error while rows come; `file` is the one that it came from, where that was found out.
+pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
     let what = message(&error);
-    let is_of_file = matches!(error.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_))
-        || what.contains("Failed to fetch metadata for file")
+    let told = match file {
+        Some(file) => format!("cannot read the data file {file}: {what}"),
+        None if is_of_file(&error) => format!("cannot read a data file: {what}"),
+        None => return Error::query(what),
+    };
+    Error::storage(told).hint("run firelake verify: it names every file that is missing or damaged")
+}
+
+/// Whether a decoder failed without saying in which file.
+pub(super) fn hides_its_file(error: &DataFusionError) -> bool {
+    is_of_file(error) && !message(error).contains(NAMES_FILE)
+}
+
+/// What DataFusion says where a file's footer cannot be had; a name follows.
+const NAMES_FILE: &str = "Failed to fetch metadata for file";
+
+fn is_of_file(error: &DataFusionError) -> bool {
+    let what = message(error);
+    matches!(error.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_))
+        || what.contains(NAMES_FILE)
         || what.starts_with("Parquet error")
-        || what.starts_with("Parquet argument error");
-    match is_of_file {
-        true => Error::new(Kind::Storage, format!("cannot read a data file: {what}"))
-            .hint("run firelake verify: it names every file that is missing or damaged"),
-        false => Error::query(what),
-    }
-    .caused_by(error)
+        || what.starts_with("Parquet argument error")
 }
 
 /// What an error says, without DataFusion's prefixes.
@@ -80,6 +95,19 @@ fn hint(error: &DataFusionError, what: &str) -> Option<String> {
     }
     let said = error.diagnostic()?.helps.first()?.message.clone();
     Some(said)
+}
+
+/// Arguments that a function does not take: what it says itself, or which arguments it would take.
+fn misfit(what: &str) -> Option<(String, Option<String>)> {
+    let (why, rest) = what.split_once("No function matches the given name and argument types '")?;
+    if let Some((_, own)) = why.split_once("user-defined coercion failed with: Error during planning: ") {
+        return Some((own.trim_end().trim_end_matches('.').to_owned(), None));
+    }
+    let (call, rest) = rest.split_once("'. ")?;
+    let (_, candidates) = rest.split_once("Candidate functions:")?;
+    let candidates: Vec<&str> = candidates.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let hint = format!("cast the arguments; there are {}", candidates.join(", "));
+    Some((format!("no function fits {call}"), Some(hint)))
 }
 
 fn columns_hint(field: &Column, valid: &[Column]) -> String {

@@ -1,5 +1,6 @@
 //! A table as DataFusion sees it: the live files of one snapshot, with the ledger's statistics. Nothing is listed.
 
+use super::readers::{Opened, Readers};
 use super::stats::statistics;
 use crate::error::Result;
 use crate::ledger::Snapshot;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 pub(super) struct LakeTable {
     schema: TableSchema,
     store: ObjectStoreUrl,
+    opened: Arc<Opened>,
     files: Vec<PartitionedFile>,
 }
 
@@ -41,7 +43,13 @@ impl LakeTable {
     ///
     /// # Errors
     /// Usage for a schema or a store of a newer firelake.
-    pub(super) fn new(folder: &Location, snapshot: &Snapshot, set: FileSet, store: ObjectStoreUrl) -> Result<Self> {
+    pub(super) fn new(
+        folder: &Location,
+        snapshot: &Snapshot,
+        set: FileSet,
+        store: ObjectStoreUrl,
+        opened: Arc<Opened>,
+    ) -> Result<Self> {
         let (file_schema, keys) = columns(snapshot, set)?;
         let key_fields = keys.iter().map(|key| Arc::new(Field::new(&key.name, DataType::Utf8, true)));
         let schema =
@@ -53,7 +61,7 @@ impl LakeTable {
                 .with_statistics(Arc::new(statistics(file, schema.file_schema())))
         });
         let files = files.collect();
-        Ok(LakeTable { schema, store, files })
+        Ok(LakeTable { schema, store, opened, files })
     }
 
     fn key_names(&self) -> Vec<&str> {
@@ -120,7 +128,7 @@ impl LakeTable {
         let readers = CachedParquetFileReaderFactory::new(runtime.object_store(&self.store)?, cache);
         Ok(ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(state.table_options().parquet.clone())
-            .with_parquet_file_reader_factory(Arc::new(readers))
+            .with_parquet_file_reader_factory(Arc::new(Readers { readers, opened: self.opened.clone() }))
             .with_metadata_size_hint(FOOTER))
     }
 }

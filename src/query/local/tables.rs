@@ -1,6 +1,7 @@
 //! Which tables a statement names, and what each of them is: a reference table, or a table of the lake by its ledger.
 
 use super::lake_table::LakeTable;
+use super::readers::Opened;
 use super::{LocalConfig, reference};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Snapshot};
@@ -22,23 +23,34 @@ pub(super) const CATALOG: &str = "awsdatacatalog";
 const INFORMATION_SCHEMA: &str = "information_schema";
 const REJECTED: &str = "_rejected";
 
+/// Snapshots of earlier statements by the table's URL: the next statement reads only the commits since (I8).
+pub(super) type Known = tokio::sync::Mutex<HashMap<String, Snapshot>>;
+
 /// Looks tables up for one statement: each ledger is loaded once, so a table and its rejected records agree.
 pub(super) struct Tables<'a> {
     config: &'a LocalConfig,
     store: ObjectStoreUrl,
+    known: &'a Known,
+    opened: Arc<Opened>,
     snapshots: HashMap<String, Option<Arc<Snapshot>>>,
 }
 
 impl<'a> Tables<'a> {
-    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl) -> Self {
-        Tables { config, store, snapshots: HashMap::new() }
+    pub(super) fn new(config: &'a LocalConfig, store: ObjectStoreUrl, known: &'a Known, opened: Arc<Opened>) -> Self {
+        Tables { config, store, known, opened, snapshots: HashMap::new() }
     }
 
     /// A catalog of exactly the tables in `references`; of all tables of the database where the statement asks what there is.
     ///
+    /// `generate_series(1, 3)` counts as a reference, too: `is_function` tells it apart.
+    ///
     /// # Errors
     /// Query for a table that is not there; the hint lists those that are.
-    pub(super) async fn catalog(mut self, references: &[TableReference]) -> Result<Arc<dyn CatalogProvider>> {
+    pub(super) async fn catalog(
+        mut self,
+        references: &[TableReference],
+        is_function: impl Fn(&str) -> bool,
+    ) -> Result<Arc<dyn CatalogProvider>> {
         let mut databases: BTreeMap<String, BTreeMap<String, Arc<dyn TableProvider>>> = BTreeMap::new();
         databases.entry(self.config.database.clone()).or_default();
         if references.iter().any(|reference| reference.schema() == Some(INFORMATION_SCHEMA)) {
@@ -48,11 +60,12 @@ impl<'a> Tables<'a> {
         for wanted in references.iter().filter(|reference| reference.schema() != Some(INFORMATION_SCHEMA)) {
             let database = wanted.schema().unwrap_or(&self.config.database).to_owned();
             let found = match wanted.catalog() {
-                None | Some(CATALOG) => self.find(&database, wanted.table()).await?,
+                None | Some(CATALOG) => self.find(&database, &wanted.table().to_lowercase()).await?,
                 Some(_) => None,
             };
             let table = match found {
                 Some(table) => table,
+                None if wanted.schema().is_none() && is_function(wanted.table()) => continue,
                 None => return Err(self.unknown(wanted, &database).await?),
             };
             databases.entry(database).or_default().insert(wanted.table().to_owned(), table);
@@ -87,18 +100,32 @@ impl<'a> Tables<'a> {
         let Some(snapshot) = self.snapshot(&folder).await? else {
             return Ok(None);
         };
-        let table = LakeTable::new(&folder, &snapshot, set, self.store.clone())
+        let table = LakeTable::new(&folder, &snapshot, set, self.store.clone(), self.opened.clone())
             .map_err(|e| e.context(format!("cannot read table {database}.{name}")))?;
         Ok(Some(Arc::new(table)))
     }
 
     async fn snapshot(&mut self, folder: &Location) -> Result<Option<Arc<Snapshot>>> {
         let url = folder.url();
-        if let Some(known) = self.snapshots.get(&url) {
-            return Ok(known.clone());
+        if let Some(loaded) = self.snapshots.get(&url) {
+            return Ok(loaded.clone());
         }
-        let snapshot = Ledger::new(folder).load().await?.map(Arc::new);
+        let snapshot = self.newest(folder, &url).await?.map(Arc::new);
         self.snapshots.insert(url, snapshot.clone());
+        Ok(snapshot)
+    }
+
+    async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Snapshot>> {
+        let ledger = Ledger::new(folder);
+        let mut known = self.known.lock().await;
+        let snapshot = match known.remove(url) {
+            Some(mut snapshot) => {
+                ledger.catch_up(&mut snapshot).await?;
+                Some(snapshot)
+            }
+            None => ledger.load().await?,
+        };
+        known.extend(snapshot.clone().map(|snapshot| (url.to_owned(), snapshot)));
         Ok(snapshot)
     }
 
@@ -140,7 +167,7 @@ impl<'a> Tables<'a> {
                 "the database has no tables: check --lake and --database, or run firelake compact first".into()
             }
             (false, Some(near)) => format!("did you mean {near}? The tables are {all}"),
-            (false, None) => format!("the tables are {all}"),
+            (false, None) => format!("the tables are {all}; --reference {}=FILE.csv joins a CSV", wanted.table()),
         }))
     }
 }

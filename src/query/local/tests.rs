@@ -251,13 +251,13 @@ async fn a_filter_on_time_or_partition_skips_files_by_the_ledger_alone() {
         ("dt = '2015-05-21' OR status = 500", 2),
     ] {
         let sql = format!("SELECT path FROM access WHERE {filter}");
-        let (plan, _) = engine.physical_plan(&bind(&sql, &[])).await.unwrap();
+        let (plan, _) = engine.physical_plan(&bind(&sql, &[]), &engine.opened()).await.unwrap();
         assert_eq!(files_in(&plan), files, "{filter}\n{}", displayable(plan.as_ref()).indent(false));
     }
     let query = bind("SELECT path FROM access WHERE ts >= :from", &[("from", "x")]);
-    assert!(engine.physical_plan(&query).await.is_err() || csv(&engine, &query).await.is_err());
+    assert!(engine.physical_plan(&query, &engine.opened()).await.is_err() || csv(&engine, &query).await.is_err());
     let query = bind("-- param: from timestamp = now - 1h\nSELECT path FROM access WHERE ts >= :from", &[]);
-    let (plan, _) = engine.physical_plan(&query).await.unwrap();
+    let (plan, _) = engine.physical_plan(&query, &engine.opened()).await.unwrap();
     assert_eq!(files_in(&plan), 2);
 }
 
@@ -265,7 +265,7 @@ async fn a_filter_on_time_or_partition_skips_files_by_the_ledger_alone() {
 async fn a_filter_on_the_partition_alone_leaves_no_filter_behind() {
     let engine = Lake::sample().await.engine();
     let query = bind("SELECT path FROM access WHERE dt = '2015-05-20'", &[]);
-    let (plan, _) = engine.physical_plan(&query).await.unwrap();
+    let (plan, _) = engine.physical_plan(&query, &engine.opened()).await.unwrap();
     let text = displayable(plan.as_ref()).indent(false).to_string();
     assert!(!text.contains("FilterExec") && !text.contains("predicate"), "{text}");
     assert_eq!(rows(&engine, "SELECT count(*), min(dt) FROM access WHERE dt > '2015-05-20'").await, "1,2015-05-21");
@@ -275,7 +275,7 @@ async fn a_filter_on_the_partition_alone_leaves_no_filter_behind() {
 async fn counts_and_bounds_are_answered_from_the_ledger() {
     let engine = Lake::sample().await.engine();
     let sql = "SELECT count(*), min(ts), max(ts), max(status), count(status), max(dt) FROM access";
-    let (plan, _) = engine.physical_plan(&bind(sql, &[])).await.unwrap();
+    let (plan, _) = engine.physical_plan(&bind(sql, &[]), &engine.opened()).await.unwrap();
     let text = displayable(plan.as_ref()).indent(false).to_string();
     assert!(text.contains("PlaceholderRowExec") && !text.contains("DataSourceExec"), "{text}");
     assert_eq!(rows(&engine, sql).await, "7,2015-05-20 08:00:03.250,2015-05-21 00:00:00.000,500,6,2015-05-21");
@@ -313,6 +313,7 @@ async fn names_resolve_with_and_without_database_and_by_alias() {
         ("ACCESS", "7"),
         ("logs.access", "7"),
         ("\"access\"", "7"),
+        ("\"Access\"", "7"),
         ("AwsDataCatalog.logs.access", "7"),
         ("other.web", "1"),
         ("other.web_rejected", "0"),
@@ -320,6 +321,7 @@ async fn names_resolve_with_and_without_database_and_by_alias() {
         ("logs.hosts", "2"),
         ("(SELECT 1 UNION ALL SELECT 2) access", "2"),
         ("access_rejected", "2"),
+        ("generate_series(1, 3)", "3"),
     ] {
         assert_eq!(rows(&engine, &format!("SELECT count(*) FROM {table}")).await, count, "{table}");
     }
@@ -331,6 +333,19 @@ async fn names_resolve_with_and_without_database_and_by_alias() {
     config.aliases.insert("access".into(), "access_rejected".into());
     let engine = LocalEngine::new(config).unwrap();
     assert_eq!(rows(&engine, "SELECT count(*), max(access.reason) FROM access").await, "2,no JSON");
+}
+
+#[tokio::test]
+async fn each_statement_sees_the_newest_commit() {
+    let lake = Lake::empty();
+    let base = lake.create("logs/access").await;
+    let engine = lake.engine();
+    assert_eq!(rows(&engine, "SELECT count(*) FROM access").await, "0");
+    let next = lake.add("logs/access", &base, &[("2015-05-20", &MORNING)], 0).await;
+    assert_eq!(rows(&engine, "SELECT count(*) FROM access").await, "3");
+    lake.add("logs/access", &next, &[("2015-05-21", &NEXT_DAY)], 1).await;
+    let both = "SELECT (SELECT count(*) FROM access) AS a, (SELECT count(*) FROM access_rejected) AS r";
+    assert_eq!(rows(&engine, both).await, "4,1");
 }
 
 #[tokio::test]
@@ -375,6 +390,16 @@ async fn errors_show_the_place_in_the_sql() {
     assert!(told.message().contains("second wants a timestamp, not a string"), "{told}");
     let told = error(&engine, "SELECT date_add('fortnight', 1, ts) FROM access").await;
     assert!(told.message().contains("'fortnight' is no unit; the units are millisecond, second"), "{told}");
+    let told = error(&engine, "SELECT date_add('second', ts) FROM access").await;
+    assert_eq!(told.message(), "the query: date_add wants a unit, a number and a time: date_add('second', -10, ts)");
+    let told = error(&engine, "SELECT sum(client_ip) FROM access").await;
+    assert_eq!(told.message(), "the query: no function fits sum(Utf8)");
+    assert_eq!(
+        told.hint_text(),
+        Some(
+            "cast the arguments; there are sum(Decimal), sum(UInt64), sum(Int64), sum(Float64), sum(Duration), sum(Interval)"
+        )
+    );
     assert!(error(&engine, "").await.message().contains("No SQL"));
     assert!(error(&engine, "SELECT 1; SELECT 2").await.message().contains("single"));
 }
@@ -451,14 +476,26 @@ async fn functions_answer_as_trino_does() {
         ("date_diff('minute', ts, ts + INTERVAL '90' SECOND)", "1"),
         ("date_diff('month', DATE '2020-01-31', DATE '2020-02-29')", "1"),
         ("date_trunc('minute', ts)", "2015-05-20 08:00:00.000"),
+        ("date_trunc('month', DATE '2020-02-15')", "2020-02-01"),
+        ("date_trunc('hour', TIMESTAMP '2020-02-15 10:20:00')", "2020-02-15 10:00:00.000"),
+        ("date_trunc('day', NULL)", ""),
+        ("date_trunc('quarter', ts)", "2015-04-01 00:00:00.000"),
+        ("date_trunc('week', ts)", "2015-05-18 00:00:00.000"),
         ("to_unixtime(ts)", "1432108810.0"),
         ("from_unixtime(1432108810)", "2015-05-20 08:00:10.000 UTC"),
         ("from_unixtime(1432108810.25)", "2015-05-20 08:00:10.250 UTC"),
+        ("from_utf8(X'61C3A9')", "aé"),
+        ("from_utf8(X'61FF')", "a\u{fffd}"),
+        ("from_utf8(NULL)", ""),
         ("status IS NULL", "false"),
     ] {
         let sql = format!("SELECT {expression} FROM access WHERE ts = TIMESTAMP '2015-05-20 08:00:10'");
         assert_eq!(rows(&engine, &sql).await, expected, "{expression}");
     }
+    let zoned = "SELECT hour(arrow_cast(ts, 'Timestamp(Millisecond, Some(\"Asia/Kathmandu\"))')) FROM access";
+    assert!(error(&engine, zoned).await.message().contains("hour knows no zone but UTC, not Asia/Kathmandu"));
+    let told = error(&engine, "SELECT date_trunc('decade', ts) FROM access").await;
+    assert!(told.message().contains("date_trunc: 'decade' is no unit"), "{told}");
     let told = error(&engine, "SELECT date_add('hour', 1, DATE '2020-01-01')").await;
     assert!(told.message().contains("a date takes no unit below a day"), "{told}");
     let told = error(&engine, "SELECT date_add('year', 9000000000, ts) FROM access").await;
@@ -516,7 +553,7 @@ async fn the_named_queries_agree_with_a_count_by_hand() {
 async fn a_join_builds_its_table_from_the_small_reference() {
     let engine = Lake::sample().await.engine();
     let query = Library::default().find("application_windows").unwrap().bind(&[], now()).unwrap();
-    let (plan, _) = engine.physical_plan(&query).await.unwrap();
+    let (plan, _) = engine.physical_plan(&query, &engine.opened()).await.unwrap();
     let text = displayable(plan.as_ref()).indent(false).to_string();
     let join = text.find("HashJoinExec").unwrap();
     let (first, second) =
@@ -529,8 +566,16 @@ async fn what_there_is_can_be_asked() {
     let engine = Lake::sample().await.engine();
     let sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'logs' ORDER BY 2";
     assert_eq!(rows(&engine, sql).await, "logs,access logs,access_rejected logs,hosts");
-    assert!(rows(&engine, "SHOW TABLES").await.contains("logs,access_rejected,BASE TABLE"));
-    assert!(rows(&engine, "DESCRIBE access").await.starts_with("ts,"));
+    assert_eq!(rows(&engine, "SHOW TABLES").await, "access access_rejected hosts");
+    let described = rows(&engine, "DESCRIBE access").await;
+    assert!(
+        described.starts_with("ts,timestamp client_ip,string ") && described.ends_with(" extra,string dt,string"),
+        "{described}"
+    );
+    assert_eq!(
+        rows(&engine, "DESCRIBE SELECT count(*) AS n, ts + INTERVAL '1' DAY AS t FROM access GROUP BY ts").await,
+        "n,bigint t,timestamp"
+    );
     assert!(rows(&engine, "SHOW COLUMNS FROM access").await.contains("client_ip"));
     assert!(rows(&engine, "EXPLAIN SELECT * FROM access").await.contains("logical_plan"));
 }
@@ -552,6 +597,12 @@ async fn a_missing_or_damaged_file_is_named() {
     let snapshot = Ledger::new(&folder).load().await.unwrap().unwrap();
     let (path, file) = snapshot.files.iter().next().unwrap();
     let name = path.rsplit('/').next().unwrap();
+    let mut bytes = folder.store().get(&folder.path(path)).await.unwrap().bytes().await.unwrap().to_vec();
+    bytes[4..200].fill(0x5a);
+    folder.store().put(&folder.path(path), PutPayload::from(bytes)).await.unwrap();
+    let told = error(&lake.engine(), "SELECT ts, client_ip FROM access").await;
+    assert!(told.message().starts_with("cannot read the data file lake/logs/access/data/"), "{told}");
+    assert!(told.kind() == Kind::Storage && told.message().contains(name), "{told}");
     folder.store().put(&folder.path(path), PutPayload::from(vec![0; file.bytes as usize])).await.unwrap();
     let told = error(&lake.engine(), "SELECT * FROM access").await;
     assert!(told.kind() == Kind::Storage && told.message().contains(name), "{told}");

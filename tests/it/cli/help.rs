@@ -63,9 +63,7 @@ fn help_of_compact() {
                   The table [default: the schema's name; without flags, every table of firelake.toml]
 
               --catalog <KIND>
-                  Where the table is published [default: file]
-
-                  [possible values: file]
+                  Where the table is published: file (in the lake itself) [default: file]
 
               --settle <SPAN>
                   Leave objects younger than this for a later run [default: 0s]

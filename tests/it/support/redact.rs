@@ -17,7 +17,7 @@ impl Sandbox {
 
     pub fn redacted(&self, text: &str) -> String {
         let text = text.replace(self.path("").to_str().unwrap().trim_end_matches('/'), "[dir]");
-        let text = uuids(&text);
+        let text = uuids(&text.replace(env!("CARGO_BIN_EXE_firelake"), "firelake"));
         let text = numbers_before(&text, &[" s"], "[time]");
         let text = numbers_before(&text, &[" B", " KiB", " MiB"], "[size]");
         ["\"bytes_read\":", "\"bytes_written\":"].iter().fold(text, |text, key| numbers_after(&text, key))

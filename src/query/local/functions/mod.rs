@@ -1,7 +1,9 @@
 //! Functions under Trino's names and with its types, where DataFusion has none or means something else. One file a family.
 
 mod arithmetic;
+mod bytes;
 mod fields;
+mod trunc;
 mod unit;
 mod unix;
 
@@ -16,6 +18,8 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 pub(super) fn all() -> Vec<ScalarUDF> {
     let mut all = fields::all();
     all.extend(arithmetic::all());
+    all.extend(bytes::all());
+    all.extend(trunc::all());
     all.extend(unix::all());
     all
 }
@@ -26,6 +30,9 @@ const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 /// What a function that wants a time makes of an argument's type; a day stays a day.
 fn time_type(function: &str, given: &DataType) -> Result<DataType> {
     match given {
+        DataType::Timestamp(_, Some(zone)) if !matches!(zone.as_ref(), "UTC" | "+00:00" | "Z") => {
+            Err(DataFusionError::Plan(format!("{function} knows no zone but UTC, not {zone}")))
+        }
         DataType::Timestamp(..) | DataType::Null => Ok(TIMESTAMP),
         DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => Err(DataFusionError::Plan(format!(
