@@ -263,8 +263,8 @@ mod tests {
 
     #[test]
     fn too_many_rejects_are_told_even_where_objects_wait() {
-        let mut report = CompactReport::default();
-        report.summary = CompactSummary { records_read: 100, records_rejected: 2, ..Default::default() };
+        let summary = CompactSummary { records_read: 100, records_rejected: 2, ..Default::default() };
+        let mut report = CompactReport { summary, ..Default::default() };
         assert_eq!(verdict(&report, None), 0);
         assert_eq!(verdict(&report, Some(Share(0.02))), 0);
         assert_eq!(verdict(&report, Some(Share(0.01))), 3);

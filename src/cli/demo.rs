@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let started = Instant::now();
     let report = job(open(&landing)?, open(&lake)?)?.run().await?;
     print(format_args!("2. {firelake} compact --config {config}"))?;
-    print(format_args!("   {}\n", sentence(&report, started.elapsed())))?;
+    print(format_args!("   {}\n", sentence(&report, started.elapsed()).replace("\n  ", "\n   ")))?;
 
     let engine = LocalEngine::new(LocalConfig {
         lake: open(&lake)?,

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-firelake query --lake lake \"SELECT status, count(*) AS n FROM access GROUP BY status ORDER BY n DESC\"\n  \
+firelake query --lake lake \"SELECT status, count(*) AS n FROM access GROUP BY 1 ORDER BY 2 DESC\"\n  \
 firelake query --lake lake client_windows --format csv\n  \
 firelake query --lake lake \"SELECT * FROM access WHERE client_ip = :ip\" --param ip=203.0.113.7\n\n\
 firelake queries lists the named queries.")]

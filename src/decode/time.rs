@@ -240,7 +240,7 @@ fn in_zone(local_millis: i64, zone: Tz) -> Option<i64> {
 }
 
 #[inline]
-fn digits<'a>(text: &'a [u8], count: usize, set: impl FnOnce(u32)) -> Option<&'a [u8]> {
+fn digits(text: &[u8], count: usize, set: impl FnOnce(u32)) -> Option<&[u8]> {
     let (number, rest) = text.split_at_checked(count)?;
     let mut value = 0;
     for byte in number {

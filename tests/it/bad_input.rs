@@ -14,7 +14,7 @@ use firelake::jobs::generate::{GenerateOptions, generate};
 
 const COMPACT: &str = "compact --lake lake --landing landing --schema combined_apache --table access";
 
-/// One object in twenty minutes, a tenth of the records broken.
+/// An hour in objects of a quarter, a tenth of the records broken.
 fn small() -> GenerateOptions {
     GenerateOptions { hours: 1, rate: 0.05, broken: 0.1, late: 0.0, buffer_seconds: 900, ..GenerateOptions::default() }
 }

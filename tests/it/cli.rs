@@ -8,7 +8,7 @@ mod query;
 
 use crate::support::process::Sandbox;
 
-const SMALL: &str = "--hours 1 --rate 0.02 --late 0 --broken 5% --buffer-seconds 900";
+const SMALL: &str = "--hours 1 --rate 0.02 --late 0 --broken 5% --buffer-seconds 900 --seed 6";
 
 /// A folder with landed objects and a CSV of hosts.
 fn landed() -> Sandbox {

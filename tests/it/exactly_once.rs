@@ -2,6 +2,7 @@
 //! objects that come late or are touched.
 
 mod faults;
+mod large;
 mod late;
 mod processes;
 

@@ -12,7 +12,7 @@ fn for_people() {
         $ firelake compact --lake lake --landing landing --schema combined_apache --table access
         -- stderr
         logs.access: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
-          3 records rejected, kept in access_rejected
+          7 records rejected, kept in access_rejected
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("compact --lake lake --table access"), @r#"
@@ -29,7 +29,7 @@ fn for_programs() {
     assert_snapshot!(sandbox.shown(&format!("{COMPACT} --json")), @r#"
         $ firelake compact --lake lake --landing landing --schema combined_apache --table access --json
         -- stdout
-        {"database":"logs","table":"access","commits":[1,1],"objects":4,"objects_waiting":0,"bytes_read":[size],"records_read":72,"rows_written":69,"records_rejected":3,"partitions":1,"files_written":2,"bytes_written":[size],"published":true}
+        {"database":"logs","table":"access","commits":[1,1],"objects":4,"objects_waiting":0,"bytes_read":[size],"records_read":72,"rows_written":65,"records_rejected":7,"partitions":1,"files_written":2,"bytes_written":[size],"published":true}
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("compact --lake lake --table access --json"), @r#"
@@ -71,9 +71,9 @@ fn the_configuration_alone_does_every_table() {
         $ firelake compact
         -- stderr
         web.access: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
-          3 records rejected, kept in access_rejected
+          7 records rejected, kept in access_rejected
         web.own: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
-          3 records rejected, kept in own_rejected
+          6 records rejected, kept in own_rejected
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("compact --json"), @r#"
@@ -87,14 +87,14 @@ fn the_configuration_alone_does_every_table() {
         $ firelake query clients --format csv
         -- stdout
         clients
-        4
+        6
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("query clients --format csv --table own"), @r#"
         $ firelake query clients --format csv --table own
         -- stdout
         clients
-        4
+        6
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("query application_windows --format csv"), @r#"
@@ -102,17 +102,24 @@ fn the_configuration_alone_does_every_table() {
         -- stdout
         window_start,application,requests
         2026-11-20 00:00:00.000,unknown,5
-        2026-11-20 00:05:00.000,unknown,4
-        2026-11-20 00:10:00.000,unknown,5
-        2026-11-20 00:15:00.000,unknown,6
+        2026-11-20 00:05:00.000,unknown,2
+        2026-11-20 00:05:00.000,Image Resizer,1
+        2026-11-20 00:10:00.000,unknown,4
+        2026-11-20 00:15:00.000,unknown,3
         2026-11-20 00:20:00.000,unknown,11
-        2026-11-20 00:25:00.000,unknown,13
+        2026-11-20 00:25:00.000,Image Resizer,6
+        2026-11-20 00:25:00.000,unknown,6
         2026-11-20 00:30:00.000,unknown,6
+        2026-11-20 00:30:00.000,Image Resizer,1
         2026-11-20 00:35:00.000,unknown,4
-        2026-11-20 00:40:00.000,unknown,4
-        2026-11-20 00:45:00.000,unknown,4
-        2026-11-20 00:50:00.000,unknown,4
-        2026-11-20 00:55:00.000,unknown,3
+        2026-11-20 00:40:00.000,Image Resizer,2
+        2026-11-20 00:40:00.000,Billing,1
+        2026-11-20 00:40:00.000,unknown,1
+        2026-11-20 00:45:00.000,unknown,3
+        2026-11-20 00:45:00.000,Billing,1
+        2026-11-20 00:50:00.000,unknown,3
+        2026-11-20 00:50:00.000,Billing,1
+        2026-11-20 00:55:00.000,unknown,4
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("queries"), @r#"
@@ -139,7 +146,7 @@ fn a_table_that_fails_does_not_stop_the_next() {
         error: the landing folder [dir]/nowhere does not exist
         hint: check the path; nothing was listed and nothing was changed
         logs.b: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
-          3 records rejected, kept in b_rejected
+          7 records rejected, kept in b_rejected
         -- exit code 2
         "#);
 }

@@ -63,9 +63,7 @@ fn help_of_compact() {
                   The table [default: the schema's name; without flags, every table of firelake.toml]
 
               --catalog <KIND>
-                  Where the table is published [default: file]
-                  
-                  [possible values: file]
+                  Where the table is published: file (in the lake itself) [default: file]
 
               --settle <SPAN>
                   Leave objects younger than this for a later run [default: 0s]
@@ -88,7 +86,7 @@ fn help_of_compact() {
 
               --batch-mib <MIB>
                   Landed bytes of one commit at most, in MiB
-                  
+
                   [default: 1024]
 
           -h, --help
@@ -125,8 +123,7 @@ fn help_of_query() {
           -h, --help                            Print help
 
         Examples:
-          firelake query --lake lake "SELECT status, count(*) AS n FROM access GROUP BY status ORDER BY n
-          DESC"
+          firelake query --lake lake "SELECT status, count(*) AS n FROM access GROUP BY 1 ORDER BY 2 DESC"
           firelake query --lake lake client_windows --format csv
           firelake query --lake lake "SELECT * FROM access WHERE client_ip = :ip" --param ip=203.0.113.7
 

@@ -2,8 +2,7 @@ use super::compacted;
 use crate::support::process::Sandbox;
 use insta::assert_snapshot;
 
-const SQL: &str =
-    "\"SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3\"";
+const SQL: &str = "\"SELECT ts, status, nullif(status, 200) AS other, '' AS nothing, 'a, b' AS text FROM access WHERE status IN (200, 304) ORDER BY ts, path LIMIT 3\"";
 
 fn in_format(format: &str) -> String {
     compacted().shown(&format!("query --lake lake --format {format} {SQL}"))
@@ -12,15 +11,15 @@ fn in_format(format: &str) -> String {
 #[test]
 fn as_a_table() {
     assert_snapshot!(in_format("table"), @r#"
-        $ firelake query --lake lake --format table "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        $ firelake query --lake lake --format table "SELECT ts, status, nullif(status, 200) AS other, '' AS nothing, 'a, b' AS text FROM access WHERE status IN (200, 304) ORDER BY ts, path LIMIT 3"
         -- stdout
-        ┌─────────────────────────┬────────┬───────┬──────────────┐
-        │ ts                      ┆ status ┆ bytes ┆ query_string │
-        ╞═════════════════════════╪════════╪═══════╪══════════════╡
-        │ 2026-11-20 00:03:30.000 ┆    304 ┆  NULL ┆ NULL         │
-        │ 2026-11-20 00:08:27.000 ┆    304 ┆  NULL ┆ NULL         │
-        │ 2026-11-20 00:13:26.000 ┆    304 ┆  NULL ┆ NULL         │
-        └─────────────────────────┴────────┴───────┴──────────────┘
+        ┌─────────────────────────┬────────┬───────┬─────────┬──────┐
+        │ ts                      ┆ status ┆ other ┆ nothing ┆ text │
+        ╞═════════════════════════╪════════╪═══════╪═════════╪══════╡
+        │ 2026-11-20 00:03:26.000 ┆    200 ┆  NULL ┆         ┆ a, b │
+        │ 2026-11-20 00:04:29.000 ┆    200 ┆  NULL ┆         ┆ a, b │
+        │ 2026-11-20 00:10:24.000 ┆    200 ┆  NULL ┆         ┆ a, b │
+        └─────────────────────────┴────────┴───────┴─────────┴──────┘
         -- stderr
         3 rows, [time]
         -- exit code 0
@@ -30,12 +29,12 @@ fn as_a_table() {
 #[test]
 fn as_csv() {
     assert_snapshot!(in_format("csv"), @r#"
-        $ firelake query --lake lake --format csv "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        $ firelake query --lake lake --format csv "SELECT ts, status, nullif(status, 200) AS other, '' AS nothing, 'a, b' AS text FROM access WHERE status IN (200, 304) ORDER BY ts, path LIMIT 3"
         -- stdout
-        ts,status,bytes,query_string
-        2026-11-20 00:03:30.000,304,,
-        2026-11-20 00:08:27.000,304,,
-        2026-11-20 00:13:26.000,304,,
+        ts,status,other,nothing,text
+        2026-11-20 00:03:26.000,200,,"","a, b"
+        2026-11-20 00:04:29.000,200,,"","a, b"
+        2026-11-20 00:10:24.000,200,,"","a, b"
         -- exit code 0
         "#);
 }
@@ -43,12 +42,12 @@ fn as_csv() {
 #[test]
 fn as_json() {
     assert_snapshot!(in_format("json"), @r#"
-        $ firelake query --lake lake --format json "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        $ firelake query --lake lake --format json "SELECT ts, status, nullif(status, 200) AS other, '' AS nothing, 'a, b' AS text FROM access WHERE status IN (200, 304) ORDER BY ts, path LIMIT 3"
         -- stdout
         [
-        {"ts":"2026-11-20T00:03:30.000","status":304,"bytes":null,"query_string":null},
-        {"ts":"2026-11-20T00:08:27.000","status":304,"bytes":null,"query_string":null},
-        {"ts":"2026-11-20T00:13:26.000","status":304,"bytes":null,"query_string":null}
+        {"ts":"2026-11-20T00:03:26.000","status":200,"other":null,"nothing":"","text":"a, b"},
+        {"ts":"2026-11-20T00:04:29.000","status":200,"other":null,"nothing":"","text":"a, b"},
+        {"ts":"2026-11-20T00:10:24.000","status":200,"other":null,"nothing":"","text":"a, b"}
         ]
         -- exit code 0
         "#);
@@ -57,11 +56,11 @@ fn as_json() {
 #[test]
 fn as_ndjson() {
     assert_snapshot!(in_format("ndjson"), @r#"
-        $ firelake query --lake lake --format ndjson "SELECT ts, status, bytes, query_string FROM access WHERE status IN (304, 404) ORDER BY ts LIMIT 3"
+        $ firelake query --lake lake --format ndjson "SELECT ts, status, nullif(status, 200) AS other, '' AS nothing, 'a, b' AS text FROM access WHERE status IN (200, 304) ORDER BY ts, path LIMIT 3"
         -- stdout
-        {"ts":"2026-11-20T00:03:30.000","status":304,"bytes":null,"query_string":null}
-        {"ts":"2026-11-20T00:08:27.000","status":304,"bytes":null,"query_string":null}
-        {"ts":"2026-11-20T00:13:26.000","status":304,"bytes":null,"query_string":null}
+        {"ts":"2026-11-20T00:03:26.000","status":200,"other":null,"nothing":"","text":"a, b"}
+        {"ts":"2026-11-20T00:04:29.000","status":200,"other":null,"nothing":"","text":"a, b"}
+        {"ts":"2026-11-20T00:10:24.000","status":200,"other":null,"nothing":"","text":"a, b"}
         -- exit code 0
         "#);
 }
@@ -86,17 +85,24 @@ fn named_with_a_reference_table() {
         -- stdout
         window_start,application,requests
         2026-11-20 00:00:00.000,unknown,5
-        2026-11-20 00:05:00.000,unknown,4
-        2026-11-20 00:10:00.000,unknown,5
-        2026-11-20 00:15:00.000,unknown,6
+        2026-11-20 00:05:00.000,unknown,2
+        2026-11-20 00:05:00.000,Image Resizer,1
+        2026-11-20 00:10:00.000,unknown,4
+        2026-11-20 00:15:00.000,unknown,3
         2026-11-20 00:20:00.000,unknown,11
-        2026-11-20 00:25:00.000,unknown,13
+        2026-11-20 00:25:00.000,Image Resizer,6
+        2026-11-20 00:25:00.000,unknown,6
         2026-11-20 00:30:00.000,unknown,6
+        2026-11-20 00:30:00.000,Image Resizer,1
         2026-11-20 00:35:00.000,unknown,4
-        2026-11-20 00:40:00.000,unknown,4
-        2026-11-20 00:45:00.000,unknown,4
-        2026-11-20 00:50:00.000,unknown,4
-        2026-11-20 00:55:00.000,unknown,3
+        2026-11-20 00:40:00.000,Image Resizer,2
+        2026-11-20 00:40:00.000,Billing,1
+        2026-11-20 00:40:00.000,unknown,1
+        2026-11-20 00:45:00.000,unknown,3
+        2026-11-20 00:45:00.000,Billing,1
+        2026-11-20 00:50:00.000,unknown,3
+        2026-11-20 00:50:00.000,Billing,1
+        2026-11-20 00:55:00.000,unknown,4
         -- exit code 0
         "#);
 }

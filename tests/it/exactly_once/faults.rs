@@ -6,6 +6,7 @@ use crate::support::check::{check, snapshot};
 use crate::support::faulty::{Fault, Lasts, When};
 use crate::support::lake::{Lake, made};
 use crate::support::truth::Truth;
+use crate::support::visible::nothing_half_visible;
 use firelake::compact::BatchLimits;
 use firelake::error::{Kind, Result};
 use firelake::jobs::compact::CompactReport;
@@ -36,6 +37,7 @@ async fn survives(objects: &[Object], truth: &Truth, fault: Fault) -> bool {
     let failed = lake.faults.disarm();
     let told = format!("{fault:?}: {failed:?}");
     expected(&lake, &outcome, truth, &told).await;
+    nothing_half_visible(&lake.lake).await;
 
     let again = lake.compact().await.unwrap_or_else(|error| panic!("{told}, then {error:?}"));
     assert!(

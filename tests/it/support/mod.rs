@@ -7,6 +7,7 @@ pub mod process;
 pub mod redact;
 pub mod rows;
 pub mod truth;
+pub mod visible;
 
 /// Runs a future in a test that also starts processes.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {

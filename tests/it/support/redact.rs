@@ -11,15 +11,16 @@ impl Sandbox {
             false => format!("{title}\n{}", self.redacted(text)),
         };
         let printed = format!("$ firelake {line}\n{}{}", part("-- stdout", &stdout), part("-- stderr", &stderr));
-        format!("{}\n-- exit code {code}", printed.trim_end())
+        let lines: Vec<&str> = printed.trim_end().lines().map(str::trim_end).collect();
+        format!("{}\n-- exit code {code}", lines.join("\n"))
     }
 
     pub fn redacted(&self, text: &str) -> String {
         let text = text.replace(self.path("").to_str().unwrap().trim_end_matches('/'), "[dir]");
-        let text = uuids(&text);
-        let text = numbers_before(&text, &[" s\n", " s"], "[time]");
+        let text = uuids(&text.replace(env!("CARGO_BIN_EXE_firelake"), "firelake"));
+        let text = numbers_before(&text, &[" s"], "[time]");
         let text = numbers_before(&text, &[" B", " KiB", " MiB"], "[size]");
-        ["\"bytes_read\":", "\"bytes_written\":", "\"bytes\":"].iter().fold(text, |text, key| numbers_after(&text, key))
+        ["\"bytes_read\":", "\"bytes_written\":"].iter().fold(text, |text, key| numbers_after(&text, key))
     }
 }
 
@@ -52,7 +53,7 @@ fn numbers_before(text: &str, units: &[&str], name: &str) -> String {
         let length = rest[at..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len() - at);
         let (number, after) = rest[at..].split_at(length);
         out.push_str(&rest[..at]);
-        let unit = units.iter().find_map(|unit| after.strip_prefix(unit.trim_end_matches('\n')));
+        let unit = units.iter().find_map(|unit| after.strip_prefix(*unit));
         match unit.filter(|left| !left.starts_with(|c: char| c.is_alphanumeric())) {
             Some(left) => {
                 out.push_str(name);
@@ -67,7 +68,8 @@ fn numbers_before(text: &str, units: &[&str], name: &str) -> String {
     out + rest
 }
 
-fn numbers_after(text: &str, key: &str) -> String {
+/// A number behind `key`; nothing is always 0.
+pub fn numbers_after(text: &str, key: &str) -> String {
     let mut parts = text.split(key);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |out, part| {
@@ -85,9 +87,9 @@ fn numbers_after(text: &str, key: &str) -> String {
 fn what_differs_is_taken_out_and_nothing_else() {
     let sandbox = Sandbox::new();
     let text = format!(
-        "{}/a/01a1fec8-eb0b-7546-9ea6-bdb7b2d24db6-00001.parquet\t9\n13 objects (8.66 KiB), 0.1 s\n1 row, 12.017 s é {{\"bytes\":12}} {{\"bytes_read\":0,",
+        "{}/a/01a1fec8-eb0b-7546-9ea6-bdb7b2d24db6-00001.parquet\t9\n13 objects (8.66 KiB), 0.1 s\n1 row, 12.017 s é {{\"bytes_read\":12}} {{\"bytes_read\":0,",
         sandbox.path("").display()
     );
-    let expected = "[dir]/a/[uuid]-00001.parquet\t9\n13 objects ([size]), [time]\n1 row, [time] é {\"bytes\":[size]} {\"bytes_read\":0,";
+    let expected = "[dir]/a/[uuid]-00001.parquet\t9\n13 objects ([size]), [time]\n1 row, [time] é {\"bytes_read\":[size]} {\"bytes_read\":0,";
     assert_eq!(sandbox.redacted(&text.replace("//", "/")), expected);
 }
