@@ -425,7 +425,10 @@ impl CompactReport {
         }
         summary.partitions = partitions.len() as u64;
         summary.bytes_read = done.bytes_read;
-        summary.commits =
-            done.commits.first().zip(done.commits.last()).map(|(first, last)| [first.number, last.number]);
+        // A commit that only notes a full listing is none to speak of.
+        let told =
+            |commit: &&Commit| !(commit.inputs.is_empty() && commit.waiting.is_empty() && commit.gone.is_empty());
+        let numbers = || done.commits.iter().filter(told).map(|commit| commit.number);
+        summary.commits = numbers().min().zip(numbers().max()).map(|(first, last)| [first, last]);
     }
 }
