@@ -2,7 +2,7 @@
 //!
 //! 1. [`candidates`]: (listed ∪ waiting) − compacted, oldest first.
 //! 2. [`batches`]: whole objects, bounded by bytes and count. Pure.
-//! 3. [`attempt`](work::attempt): read, decode, split by partition, sort, write, all under a fresh attempt.
+//! 3. attempt: read, decode, split by partition, sort, write, all under a fresh attempt.
 //! 4. Commit by [`Ledger::append`]: conditional create, read-back, rebase.
 //!
 //! Lost a race: the attempt is abandoned, never deleted, and what is still to do is planned again.

@@ -1,5 +1,5 @@
-//! Bytes to rows. Four seams: *landing* gives plain bytes, [`frame`] cuts them into records, [`parse`] finds a record's
-//! fields, [`build`] appends them to columns. Each can be replaced alone; a record keeps its place in the object
+//! Bytes to rows. Four seams: *landing* gives plain bytes, `frame` cuts them into records, [`parse`] finds a record's
+//! fields, `build` appends them to columns. Each can be replaced alone; a record keeps its place in the object
 //! through all of them. Sync and pure.
 
 mod build;

@@ -1,7 +1,7 @@
 //! A record's fields: strict JSON (RFC 8259), found in one pass and left where they are.
 //!
 //! Nothing is copied and nothing is converted here: a field is two spans of the buffer. Strings are checked (escapes,
-//! paired surrogates, no raw control bytes); that the record is UTF-8 is checked by [`frame`](super::frame), which has all of it.
+//! paired surrogates, no raw control bytes); that the record is UTF-8 is checked by `frame`, which has all of it.
 
 use std::ops::Range;
 

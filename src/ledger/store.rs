@@ -207,6 +207,7 @@ mod tests {
     use crate::ledger::{Action, Input, Pins};
     use chrono::DateTime;
     use object_store::memory::InMemory;
+    use proptest::prelude::*;
     use std::sync::Arc;
 
     fn ledger() -> Ledger {
@@ -280,5 +281,44 @@ mod tests {
         let error = ledger.load().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Ledger);
         assert!(error.message().contains("00000000000000000002.json is missing"), "{error}");
+    }
+
+    /// Writers that each plan on a state of their own age, and try to bring inputs of a few.
+    async fn race(steps: &[(usize, u8, bool)]) {
+        let ledger = ledger();
+        let first = created(&ledger).await;
+        let mut bases = vec![first; 3];
+        let mut brought = std::collections::BTreeSet::new();
+        for (writer, input, refresh) in steps {
+            let url = input.to_string();
+            let outcome = ledger.append(&bases[*writer], add(&url)).await;
+            match outcome {
+                Ok(Appended::Committed(state)) => {
+                    assert!(brought.insert(url), "an input was brought twice");
+                    bases[*writer] = *state;
+                }
+                Ok(Appended::Conflict { .. }) => assert!(brought.contains(&url), "a conflict without a winner"),
+                // planned on a state that has it: no planner does that, and it is refused before it is written
+                Err(error) => assert!(bases[*writer].compacted.contains_key(&url), "{error:?}"),
+            }
+            if *refresh {
+                ledger.catch_up(&mut bases[*writer]).await.unwrap();
+            }
+        }
+        let state = ledger.load().await.unwrap().unwrap();
+        assert_eq!(state.compacted.keys().cloned().collect::<std::collections::BTreeSet<_>>(), brought);
+        assert_eq!(state.head as usize, brought.len());
+        for mut base in bases {
+            ledger.catch_up(&mut base).await.unwrap();
+            assert_eq!(base, state, "reading on gives what loading gives");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn whoever_races_each_input_is_brought_once(steps in prop::collection::vec((0..3_usize, 0..8_u8, any::<bool>()), 1..40)) {
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(race(&steps));
+        }
     }
 }
