@@ -43,7 +43,7 @@ fn gunzip(bencher: Bencher) {
     let mut out = Vec::with_capacity(object.raw_bytes as usize);
     bencher.counter(BytesCount::new(object.raw_bytes)).bench_local(|| {
         out.clear();
-        plain(&object.body[..]).unwrap().read_to_end(&mut out).unwrap()
+        plain(&object.body[..], "x").unwrap().read_to_end(&mut out).unwrap()
     });
 }
 
@@ -80,7 +80,7 @@ fn decode_fields_only(bencher: Bencher) {
 fn decode_all(bencher: Bencher, object: &Object, schema: &TableSchema) {
     let mut decoder = Decoder::new(schema).unwrap();
     bencher.counter(BytesCount::new(object.raw_bytes)).bench_local(|| {
-        let mut body = plain(&object.body[..]).unwrap();
+        let mut body = plain(&object.body[..], "x").unwrap();
         let counts = decoder.decode(&mut *body, object.delivered, &mut |decoded| {
             black_box(decoded);
             Ok(())
