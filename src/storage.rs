@@ -4,6 +4,7 @@ mod local;
 
 use crate::error::{Error, Kind, Result};
 use local::DurableLocal;
+pub(crate) use local::is_left_behind;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use std::fmt;

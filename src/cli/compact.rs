@@ -47,20 +47,22 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     /// Threads that decode, and as many that write [default: one a processor]
-    #[arg(long, value_name = "N", hide_short_help = true)]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// Landed bytes of one commit at most, in MiB
-    #[arg(long, value_name = "MIB", hide_short_help = true, default_value_t = BatchLimits::default().bytes >> 20)]
+    #[arg(long, value_name = "MIB", hide_short_help = true, default_value_t = BatchLimits::default().bytes >> 20,
+        value_parser = clap::value_parser!(u64).range(1..))]
     batch_mib: u64,
 }
 
 pub(super) async fn run(args: Args) -> Result<u8> {
     let config = args.lake.config()?;
     let tables = args.tables(&config)?;
-    let mut code = 0;
+    let (mut code, several) = (0, tables.len() > 1);
     for (name, table) in tables {
         let outcome = run_table(&args, &config, &name, &table).await;
         let this = outcome.unwrap_or_else(|error| {
+            let error = if several { error.context(format!("table {name} failed")) } else { error };
             super::tell(&error);
             error.kind().exit_code()
         });
@@ -117,9 +119,9 @@ impl Args {
             settle: span(self.settle, table.settle, Duration::ZERO)?,
             lookback: span(self.lookback, table.lookback, LOOKBACK)?,
             add_landing: self.add_landing,
-            batch: BatchLimits { bytes: self.batch_mib.max(1) << 20, ..Default::default() },
+            batch: BatchLimits { bytes: self.batch_mib << 20, ..Default::default() },
             work: WorkLimits {
-                threads: self.threads.unwrap_or(WorkLimits::default().threads).max(1),
+                threads: self.threads.map_or(WorkLimits::default().threads, usize::from),
                 ..Default::default()
             },
             now: Utc::now(),
@@ -251,8 +253,10 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
         }
     }
     if report.settling > 0 {
-        text +=
-            &format!("\n  {} younger than --settle left for a later run", counted(report.settling as u64, "object"));
+        text += &format!(
+            "\n  {} left for a later run: younger than --settle, or named as an upload under way (#17)",
+            counted(report.settling as u64, "object")
+        );
     }
     text
 }

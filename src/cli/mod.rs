@@ -82,9 +82,15 @@ fn fail(error: &Error) -> ExitCode {
 /// Tells an error as DESIGN promises: what and where, what led to it, what to do next.
 fn tell(error: &Error) {
     let mut lines = error.chain().into_iter();
-    eprintln!("error: {}", lines.next().unwrap_or_default());
-    lines.for_each(|cause| eprintln!("caused by: {cause}"));
+    eprintln!("error: {}", harmless(&lines.next().unwrap_or_default()));
+    lines.for_each(|cause| eprintln!("caused by: {}", harmless(&cause)));
     if let Some(hint) = error.hint_text() {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", harmless(hint));
     }
+}
+
+/// Messages quote what a log holds: its control characters must not drive the terminal.
+fn harmless(text: &str) -> String {
+    let drives = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.chars().map(|c| if drives(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }

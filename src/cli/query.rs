@@ -5,11 +5,12 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::output::{Format, Writer};
 use crate::query::local::{LocalConfig, LocalEngine, Reference};
-use crate::query::{Bound, Engine, Library, QueryText, assignment};
+use crate::query::{Answer, Bound, Engine, Library, QueryText, assignment};
 use crate::storage::Location;
+use arrow::array::AsArray;
 use chrono::Utc;
 use futures::TryStreamExt;
-use std::io::{BufWriter, IsTerminal};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -79,7 +80,7 @@ impl Args {
     }
 
     fn engine(&self, config: &Config) -> Result<LocalConfig> {
-        let flags = self.references.iter().map(|text| assignment(text)).collect::<Result<Vec<_>>>()?;
+        let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
         let configured = config.reference.iter().map(|(name, reference)| (name.clone(), reference.file.clone()));
         let configured = configured.filter(|(name, _)| !flags.iter().any(|(flag, _)| flag == name)).collect::<Vec<_>>();
         let references = flags.iter().chain(&configured).map(|(name, file)| reference(name, file));
@@ -90,6 +91,14 @@ impl Args {
             aliases: self.table.iter().map(|table| ("access".into(), table.clone())).collect(),
         })
     }
+}
+
+fn name_and_file(text: &str) -> Result<(String, String)> {
+    let parts = text.split_once('=').filter(|(name, file)| !name.is_empty() && !file.is_empty());
+    let (name, file) = parts.ok_or_else(|| {
+        Error::usage(format!("--reference {text} is not NAME=FILE")).hint("write --reference hosts=hosts.csv")
+    })?;
+    Ok((name.into(), file.into()))
 }
 
 /// A reference table by its name and its CSV file.
@@ -105,9 +114,37 @@ async fn answer(engine: &LocalEngine, bound: &Bound, format: Format) -> Result<u
     let stdout = std::io::stdout();
     let width = if stdout.is_terminal() { comfy_table::Table::new().width().map(usize::from) } else { None };
     let mut out = BufWriter::new(stdout.lock());
+    if format == Format::Table && is_plan(&answer) {
+        return plan(answer, &mut out).await;
+    }
     let mut writer = Writer::begin(format, answer.schema.clone(), &mut out, width)?;
     while let Some(batch) = answer.batches.try_next().await? {
         writer.write(&batch)?;
     }
     writer.finish()
+}
+
+/// Whether it is the answer to an EXPLAIN.
+fn is_plan(answer: &Answer) -> bool {
+    answer.schema.fields().iter().map(|field| field.name().as_str()).eq(["plan_type", "plan"])
+}
+
+/// A plan as it is meant to be read: line by line, uncut.
+async fn plan(mut answer: Answer, out: &mut dyn Write) -> Result<u64> {
+    let mut rows = 0;
+    while let Some(batch) = answer.batches.try_next().await? {
+        let (titles, plans) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+        for (title, plan) in titles.iter().zip(plans) {
+            let (title, plan) = (title.unwrap_or_default(), plan.unwrap_or_default());
+            writeln!(out, "{title}\n{}", indented(plan))
+                .map_err(|e| Error::storage("cannot write the result").caused_by(e))?;
+        }
+        rows += batch.num_rows() as u64;
+    }
+    out.flush().map_err(|e| Error::storage("cannot write the result").caused_by(e))?;
+    Ok(rows)
+}
+
+fn indented(plan: &str) -> String {
+    plan.trim_end().lines().map(|line| format!("  {line}\n")).collect()
 }

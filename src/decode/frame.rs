@@ -109,7 +109,7 @@ fn damage_end(bytes: &[u8], start: usize, eof: bool) -> Option<usize> {
                 Next::Unknown if eof => return Some(at),
                 Next::Unknown => return None,
             },
-            b'{' if at > start => match record_without_delimiter(bytes, at, eof) {
+            b'{' if at > start => match record_without_delimiter(bytes, at, eof, !object) {
                 Next::Yes => return Some(at),
                 Next::No => {}
                 Next::Unknown => return None,
@@ -144,7 +144,9 @@ fn record_after_newline(bytes: &[u8], newline: usize) -> Next {
 }
 
 /// An object that is whole, is not empty (texts hold `{}`), and stands like a record: not where a value is due, and with a record or the end after it.
-fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool) -> Next {
+///
+/// After bytes that begin no object (`anywhere`), whatever follows it will do: there is no object that it could be part of.
+fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool, anywhere: bool) -> Next {
     let inside = blanks(bytes, at + 1);
     match bytes.get(inside) {
         None if !eof => return Next::Unknown,
@@ -152,6 +154,7 @@ fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool) -> Next {
         _ => return Next::No,
     }
     match parse_object(bytes, at, &mut Fields::default()) {
+        Ok(_) if anywhere => Next::Yes,
         Ok(end) => match bytes.get(blanks(bytes, end)) {
             Some(b'{') => Next::Yes,
             Some(_) if bytes[end..blanks(bytes, end)].contains(&b'\n') => Next::Yes,
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn framing_by_example() {
-        let cases: [(&str, &[&str]); 23] = [
+        let cases: [(&str, &[&str]); 24] = [
             ("", &[]),
             (" \r\n\n", &[]),
             ("{\"a\":1}", &["{\"a\":1}"]),
@@ -259,6 +262,7 @@ mod tests {
             // what is no object
             ("123\n\"x\"\n{\"a\":1}", &["!123", "!\"x\"", "{\"a\":1}"]),
             ("garbage{\"a\":1}\n", &["!garbage", "{\"a\":1}"]),
+            ("{\"a\":1}garbage{\"a\":2}null{\"a\":3}", &["{\"a\":1}", "!garbage", "{\"a\":2}", "!null", "{\"a\":3}"]),
             ("{\"a\":1}}\n{\"a\":2}", &["{\"a\":1}", "!}", "{\"a\":2}"]),
             ("{\"a\":\"\t\"}\n{\"a\":2}", &["!{\"a\":\"\t\"}", "{\"a\":2}"]),
         ];

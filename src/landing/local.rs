@@ -1,6 +1,7 @@
 //! Landing prefixes on this machine's disk: walked by ourselves, because the store library's listing leaves out names that
 //! it cannot read and files that it may not look at, in silence, and follows links to count a file twice.
 
+use crate::storage::is_left_behind;
 use chrono::{DateTime, Utc};
 use object_store::path::Path as Key;
 use std::collections::HashSet;
@@ -62,6 +63,9 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: PathBuf, name: &mut Vec<u8>) -> Result<()> {
+        if is_left_behind(&path.file_name().unwrap_or_default().to_string_lossy()) {
+            return Ok(());
+        }
         let Some(metadata) = unless_gone(std::fs::metadata(&path))? else { return Ok(()) };
         let path = if path.is_symlink() { path.canonicalize()? } else { path };
         if metadata.is_dir() {
@@ -239,6 +243,7 @@ mod tests {
         }
         write(root.join(OsString::from_vec(b"not\xffutf8".to_vec())));
         write(dir.path().join("outside/o"));
+        write(root.join(format!("x.gz#00700{:039}", 7))); // our own, of a run that was killed
         symlink(root.join("d"), root.join("again")).unwrap();
         symlink(&root, root.join("loop")).unwrap();
         symlink(root.join("nowhere"), root.join("dangling")).unwrap();

@@ -70,9 +70,14 @@ pub struct Writer<'a> {
     format: Format,
     /// Only the table format keeps cells: column widths are known at the end.
     kept: Vec<Vec<String>>,
+    /// Rows of the table format that are out.
+    shown: usize,
     width: Option<usize>,
     rows: u64,
 }
+
+/// Rows that the table format lays out together.
+const PAGE: usize = 5_000;
 
 impl<'a> Writer<'a> {
     /// Begins a result: csv writes its header, json its bracket. `width` is the terminal's, for the table format; `None` cuts
@@ -84,7 +89,7 @@ impl<'a> Writer<'a> {
             Format::Table | Format::Ndjson => Ok(()),
         }
         .map_err(unwritten)?;
-        Ok(Writer { out, schema, format, kept: Vec::new(), width, rows: 0 })
+        Ok(Writer { out, schema, format, kept: Vec::new(), shown: 0, width, rows: 0 })
     }
 
     /// Writes the next rows.
@@ -94,13 +99,22 @@ impl<'a> Writer<'a> {
             Format::Csv => csv::rows(self.out, batch),
             Format::Json => json::rows(self.out, batch, self.rows == 0),
             Format::Ndjson => json::lines(self.out, batch),
-            Format::Table => {
-                self.kept.extend(table::rows(batch));
-                Ok(())
-            }
+            Format::Table => self.page(batch),
         }
         .map_err(unwritten)?;
         self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Rows of the table format are laid out a page at a time: memory does not grow with the answer.
+    fn page(&mut self, batch: &RecordBatch) -> io::Result<()> {
+        for row in table::rows(batch) {
+            self.kept.push(row);
+            if self.kept.len() == PAGE {
+                table::print(self.out, &self.schema, std::mem::take(&mut self.kept), self.shown, self.width)?;
+                self.shown += PAGE;
+            }
+        }
         Ok(())
     }
 
@@ -109,7 +123,8 @@ impl<'a> Writer<'a> {
         match self.format {
             Format::Csv | Format::Ndjson => Ok(()),
             Format::Json => self.out.write_all(if self.rows == 0 { b"]\n" } else { b"\n]\n" }),
-            Format::Table => table::print(self.out, &self.schema, self.kept, self.width),
+            Format::Table if self.kept.is_empty() && self.shown > 0 => Ok(()),
+            Format::Table => table::print(self.out, &self.schema, self.kept, self.shown, self.width),
         }
         .and_then(|()| self.out.flush())
         .map_err(unwritten)?;

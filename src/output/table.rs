@@ -18,9 +18,16 @@ fn cell(value: Option<std::borrow::Cow<'_, str>>) -> String {
     value.map_or_else(|| "NULL".into(), |text| escaped(&text))
 }
 
-pub(super) fn print(out: &mut dyn Write, schema: &Schema, rows: Vec<Vec<String>>, width: Option<usize>) -> Result<()> {
+/// Prints one page; `shown` rows came before it.
+pub(super) fn print(
+    out: &mut dyn Write,
+    schema: &Schema,
+    rows: Vec<Vec<String>>,
+    shown: usize,
+    width: Option<usize>,
+) -> Result<()> {
     if width.is_some_and(|width| is_too_wide(schema, &rows, width)) {
-        return records(out, schema, &rows, width.unwrap_or(usize::MAX));
+        return records(out, schema, &rows, shown, width.unwrap_or(usize::MAX));
     }
     let right: Vec<bool> = schema.fields().iter().map(|field| is_number(field.data_type())).collect();
     let mut table = Table::new();
@@ -61,10 +68,10 @@ fn is_too_wide(schema: &Schema, rows: &[Vec<String>], width: usize) -> bool {
 }
 
 /// A line a value, as psql's expanded display: for rows of many columns.
-fn records(out: &mut dyn Write, schema: &Schema, rows: &[Vec<String>], width: usize) -> Result<()> {
+fn records(out: &mut dyn Write, schema: &Schema, rows: &[Vec<String>], shown: usize, width: usize) -> Result<()> {
     let names: Vec<String> = schema.fields().iter().map(|field| escaped(field.name())).collect();
     let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    for (number, row) in (1..).zip(rows) {
+    for (number, row) in (shown + 1..).zip(rows) {
         let title = format!("── row {number} ");
         writeln!(out, "{title}{}", "─".repeat(width.min(80).saturating_sub(title.chars().count())))?;
         for (name, value) in names.iter().zip(row) {

@@ -102,6 +102,15 @@ impl ObjectStore for DurableLocal {
     }
 }
 
+/// The first digits of the temporary names of this program, by which one that a killed run left behind is known.
+const STAGED: &str = "00700";
+
+/// Whether this program wrote a file of this name and was killed before it could give it its own: never anybody's data.
+pub(crate) fn is_left_behind(name: &str) -> bool {
+    let digits = name.rsplit_once('#').map_or("", |(_, digits)| digits);
+    digits.len() == STAGED.len() + 39 && digits.starts_with(STAGED) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|source| Error::JoinError { source })?
 }
@@ -110,7 +119,7 @@ fn put(target: &std::path::Path, payload: &PutPayload, create: bool) -> std::io:
     make_folders(target)?;
     let mut staged = target.as_os_str().to_owned();
     // Listings leave out `#` and digits: see the regular expression in object_store's documentation of LocalFileSystem.
-    staged.push(format!("#{}", uuid::Uuid::new_v4().as_u128()));
+    staged.push(format!("#{STAGED}{:039}", uuid::Uuid::new_v4().as_u128()));
     let staged = PathBuf::from(staged);
     let result = write_synced(&staged, payload).and_then(|()| match create {
         true => std::fs::hard_link(&staged, target),

@@ -43,7 +43,7 @@ pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
         None if is_of_file(&error) => format!("cannot read a data file: {what}"),
         None => return Error::query(what),
     };
-    Error::storage(told).hint("run firelake verify: it names every file that is missing or damaged")
+    Error::storage(told).hint("restore the file from a backup; the landed objects still hold its records")
 }
 
 /// Whether a decoder failed without saying in which file.
@@ -56,6 +56,13 @@ const NAMES_FILE: &str = "Failed to fetch metadata for file";
 
 fn is_of_file(error: &DataFusionError) -> bool {
     let what = message(error);
+    // A filter is evaluated while a file is read: what it cannot do is no fault of the file.
+    if ["CastError", "ComputeError", "DivideByZero", "ArithmeticOverflow", "InvalidArgument"]
+        .iter()
+        .any(|of| what.contains(of))
+    {
+        return false;
+    }
     matches!(error.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_))
         || what.contains(NAMES_FILE)
         || what.starts_with("Parquet error")

@@ -160,18 +160,18 @@ impl<'a> Tables<'a> {
 
     async fn unknown(&self, wanted: &TableReference, database: &str) -> Result<Error> {
         let names = self.names(database).await?;
-        let told = Error::query(format!(
-            "there is no table {} in database {database} of {}",
-            wanted.table(),
-            self.config.lake
-        ));
+        let name = match database == self.config.database {
+            true => self.unaliased(wanted.table()),
+            false => wanted.table().to_owned(),
+        };
+        let told = Error::query(format!("there is no table {name} in database {database} of {}", self.config.lake));
         let all = names.join(", ");
-        Ok(told.hint(match (names.is_empty(), nearest(wanted.table(), names.iter().map(String::as_str))) {
+        Ok(told.hint(match (names.is_empty(), nearest(&name, names.iter().map(String::as_str))) {
             (true, _) => {
                 "the database has no tables: check --lake and --database, or run firelake compact first".into()
             }
             (false, Some(near)) => format!("did you mean {near}? The tables are {all}"),
-            (false, None) => format!("the tables are {all}; --reference {}=FILE.csv joins a CSV", wanted.table()),
+            (false, None) => format!("the tables are {all}; --table NAME puts another in place of access, --reference {name}=FILE.csv joins a CSV"),
         }))
     }
 }

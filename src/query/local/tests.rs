@@ -609,7 +609,7 @@ async fn a_missing_or_damaged_file_is_named() {
     folder.store().delete(&folder.path(path)).await.unwrap();
     let told = error(&lake.engine(), "SELECT * FROM access").await;
     assert!(told.kind() == Kind::Storage && told.message().contains(name), "{told}");
-    assert_eq!(told.hint_text(), Some("run firelake verify: it names every file that is missing or damaged"));
+    assert_eq!(told.hint_text(), Some("restore the file from a backup; the landed objects still hold its records"));
 }
 
 #[tokio::test]

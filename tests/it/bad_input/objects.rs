@@ -125,7 +125,7 @@ fn landing_prefixes_inside_one_another_are_refused() {
 fn a_file_that_looks_like_an_upload_under_way_is_left_alone_at_first() {
     let (sandbox, truth) = landed();
     sandbox.write("landing/2026/11/20/00/half.gz#17", "half");
-    sandbox.ok(COMPACT).says(&["1 object younger than --settle"]);
+    sandbox.ok(COMPACT).says(&["1 object left for a later run"]);
     std::fs::remove_file(sandbox.path("landing/2026/11/20/00/half.gz#17")).unwrap();
     let after = sandbox.ok("compact --lake lake --table access --json");
     assert!(after.stdout.contains("\"commits\":null,\"objects\":0,"), "{after:?}");

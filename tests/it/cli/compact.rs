@@ -143,7 +143,8 @@ fn a_table_that_fails_does_not_stop_the_next() {
     assert_snapshot!(sandbox.shown("compact"), @r#"
         $ firelake compact
         -- stderr
-        error: the landing folder [dir]/nowhere does not exist
+        error: table a failed
+        caused by: the landing folder [dir]/nowhere does not exist
         hint: check the path; nothing was listed and nothing was changed
         logs.b: 4 objects ([size]) with 72 records into 2 files in 1 partition ([size]), commit 1, [time]
           7 records rejected, kept in b_rejected
