@@ -9,9 +9,10 @@ use crate::error::{Error, Result};
 use crate::table::{Column, ColumnSource, HiveType, TableSchema};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int32Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+    Int32Builder, Int64Builder, StringArray, StringBuilder, TimestampMillisecondBuilder,
 };
 use arrow::datatypes::Decimal128Type;
+use arrow::error::ArrowError;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ pub(super) struct RowBuilder {
     columns: Vec<Option<FieldColumn>>,
     event_time: Option<usize>,
     sources: Sources,
+    plan: Plan,
     extra: StringBuilder,
     extra_text: Vec<u8>,
     scratch: Vec<u8>,
@@ -53,6 +55,7 @@ impl RowBuilder {
             columns,
             event_time: schema.event_time,
             sources,
+            plan: Plan::default(),
             extra: StringBuilder::new(),
             extra_text: Vec::new(),
             scratch: Vec::new(),
@@ -71,7 +74,7 @@ impl RowBuilder {
         self.latest = self.delivered + LATEST_AFTER_DELIVERY.num_milliseconds();
         self.by_delivery = 0;
         if !self.times.is_empty() {
-            self.finish(); // an object before this one failed half-way: its rows must not count
+            drop(self.finish()); // an object before this one failed half-way: its rows must not count
         }
     }
 
@@ -92,29 +95,25 @@ impl RowBuilder {
 
     /// One record as a row.
     pub(super) fn append(&mut self, buffer: &[u8], fields: &Fields) {
-        self.leftover.clear();
-        self.leftover.resize(fields.items.len(), false);
-        self.sources.assign(buffer, fields, &mut self.leftover, &mut self.scratch);
+        if !self.plan.fits(fields) {
+            self.plan.make(&self.columns, &mut self.sources, buffer, fields, &mut self.scratch);
+        }
+        self.leftover.clone_from(&self.plan.leftover);
         let mut event_time = None;
         for (at, column) in self.columns.iter_mut().enumerate() {
             let Some(column) = column else { continue };
-            let taken = self.sources.first_present(&column.from);
             column.last_time = None;
-            let fits = match taken {
-                Some(item) => column.append(buffer, &fields.items[item], &mut self.scratch),
-                None => {
-                    column.values.append_null();
-                    true
+            match self.plan.items[at] {
+                Some(item) => {
+                    let fits = column.append(buffer, &fields.items[item], &mut self.scratch);
+                    self.leftover[item] |= !fits;
                 }
-            };
-            if let Some(item) = taken {
-                self.leftover[item] |= !fits;
+                None => column.values.append_null(),
             }
             if self.event_time == Some(at) {
                 event_time = column.last_time;
             }
         }
-        self.sources.release(&mut self.leftover);
         self.append_extra(buffer, fields);
         self.append_time(event_time);
         self.bytes += fields.items.last().map_or(0, |last| last.value.end - fields.items[0].key.start);
@@ -142,11 +141,50 @@ impl RowBuilder {
     }
 
     /// The rows so far, and each row's time for partitioning. Begins a new batch.
-    pub(super) fn finish(&mut self) -> (Built, Vec<i64>) {
-        let columns =
-            self.columns.iter_mut().map(|column| column.as_mut().map(|column| column.values.finish())).collect();
+    pub(super) fn finish(&mut self) -> Result<(Built, Vec<i64>)> {
+        let (extra, times) = (Arc::new(self.extra.finish()), std::mem::take(&mut self.times));
         self.bytes = 0;
-        (Built { columns, extra: Arc::new(self.extra.finish()) }, std::mem::take(&mut self.times))
+        // Every column is finished, also where one fails: what follows is a new batch.
+        let columns: Vec<_> =
+            self.columns.iter_mut().map(|column| column.as_mut().map(|column| column.values.finish())).collect();
+        let columns = columns.into_iter().map(Option::transpose).collect::<Result<_, _>>();
+        let columns = columns.map_err(|e| Error::internal("a column of text is not UTF-8").caused_by(e))?;
+        Ok((Built { columns, extra }, times))
+    }
+}
+
+/// Which field each column takes, and which are left over: the names alone decide, so it is found once a shape.
+#[derive(Default)]
+struct Plan {
+    shape: Option<u64>,
+    /// By column.
+    items: Vec<Option<usize>>,
+    /// By field.
+    leftover: Vec<bool>,
+}
+
+impl Plan {
+    #[inline]
+    fn fits(&self, fields: &Fields) -> bool {
+        self.shape.is_some() && self.shape == fields.shape() && self.leftover.len() == fields.items.len()
+    }
+
+    fn make(
+        &mut self,
+        columns: &[Option<FieldColumn>],
+        sources: &mut Sources,
+        buffer: &[u8],
+        fields: &Fields,
+        scratch: &mut Vec<u8>,
+    ) {
+        self.shape = fields.shape();
+        self.leftover.clear();
+        self.leftover.resize(fields.items.len(), false);
+        sources.assign(buffer, fields, &mut self.leftover, scratch);
+        let item = |column: &Option<FieldColumn>| sources.first_present(&column.as_ref()?.from);
+        self.items.clear();
+        self.items.extend(columns.iter().map(item));
+        sources.release(&mut self.leftover);
     }
 }
 
@@ -326,7 +364,8 @@ fn cached(
 
 /// A column's values so far, by type.
 enum Values {
-    String(StringBuilder),
+    /// Checked to be UTF-8 as a whole, which costs far less than value by value.
+    String(BinaryBuilder),
     Bigint(Int64Builder),
     Int(Int32Builder),
     Double(Float64Builder),
@@ -359,7 +398,7 @@ macro_rules! each {
 impl Values {
     fn new(hive_type: HiveType) -> Self {
         match hive_type {
-            HiveType::String => Values::String(StringBuilder::new()),
+            HiveType::String => Values::String(BinaryBuilder::new()),
             HiveType::Bigint => Values::Bigint(Int64Builder::new()),
             HiveType::Int => Values::Int(Int32Builder::new()),
             HiveType::Double => Values::Double(Float64Builder::new()),
@@ -380,32 +419,44 @@ impl Values {
         each!(self, builder => builder.append_null());
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        each!(self, builder => Arc::new(builder.finish()))
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Values::String(builder) => Ok(Arc::new(StringArray::try_from_binary(builder.finish())?)),
+            values => Ok(each!(values, builder => Arc::new(builder.finish()))),
+        }
     }
 
     /// Appends `text`; `None` where it does not fit, and nothing was appended. Times and dates are the caller's: they need
     /// the column's formats.
     #[inline]
     fn append(&mut self, text: &[u8], kind: Kind) -> Option<()> {
-        // A record is UTF-8 as a whole, so this cannot fail.
-        let text = || std::str::from_utf8(text).ok();
         if kind == Kind::Nested && !matches!(self, Values::String(_)) {
             return None;
         }
+        // A record is UTF-8 as a whole, so this cannot fail.
+        let checked = || std::str::from_utf8(text).ok();
         match self {
-            Values::String(values) => values.append_value(text()?),
-            Values::Binary(values) => values.append_value(text()?),
-            Values::Bigint(values) => values.append_value(integer(text()?)?),
-            Values::Int(values) => values.append_value(integer(text()?)?.try_into().ok()?),
-            Values::Double(values) => values.append_value(double(text()?)?),
-            Values::Float(values) => values.append_value(text()?.trim().parse().ok().filter(|v: &f32| v.is_finite())?),
-            Values::Boolean(values) => values.append_value(boolean(text()?)?),
-            Values::Decimal(values, precision, scale) => values.append_value(decimal(text()?, *precision, *scale)?),
+            Values::String(values) | Values::Binary(values) => values.append_value(text),
+            Values::Bigint(values) => values.append_value(digits(text).or_else(|| integer(checked()?))?),
+            Values::Int(values) => values.append_value(digits(text).or_else(|| integer(checked()?))?.try_into().ok()?),
+            Values::Double(values) => values.append_value(double(checked()?)?),
+            Values::Float(values) => {
+                values.append_value(checked()?.trim().parse().ok().filter(|v: &f32| v.is_finite())?)
+            }
+            Values::Boolean(values) => values.append_value(boolean(checked()?)?),
+            Values::Decimal(values, precision, scale) => values.append_value(decimal(checked()?, *precision, *scale)?),
             Values::Date(_) | Values::Timestamp(_) => return None,
         }
         Some(())
     }
+}
+
+/// The usual number: some digits, too few to overflow.
+#[inline]
+fn digits(text: &[u8]) -> Option<i64> {
+    let digit = |b: &u8| b.is_ascii_digit();
+    let value = |sum: i64, b: &u8| sum * 10 + i64::from(b - b'0');
+    ((1..=18).contains(&text.len()) && text.iter().all(digit)).then(|| text.iter().fold(0, value))
 }
 
 /// `200`, `+5`, ` 7 `, and `200.0` or `2e2`, which are whole numbers all the same; never one that is rounded.
@@ -455,6 +506,11 @@ mod tests {
             [integer("200"), integer("+5"), integer(" -7 "), integer("200.0"), integer("2e2")],
             [Some(200), Some(5), Some(-7), Some(200), Some(200)]
         );
+        assert_eq!(
+            [digits(b"0"), digits(b"042"), digits(b"999999999999999999")],
+            [Some(0), Some(42), Some(999_999_999_999_999_999)]
+        );
+        assert_eq!([digits(b""), digits(b"-1"), digits(b"1.0"), digits(b"9223372036854775807")], [None; 4]);
         for wrong in ["", "-", "abc", "1.5", "99999999999999999999", "9007199254740993.0", "0x10", "NaN", "1e400"] {
             assert_eq!(integer(wrong), None, "{wrong}");
         }

@@ -26,8 +26,8 @@ use std::io::Read;
 const CHUNK: usize = 256 * 1024;
 /// A record longer than this is rejected.
 pub const MAX_RECORD: usize = 16 << 20;
-/// A batch is handed on at either of these.
-const BATCH_ROWS: usize = 32 * 1024;
+/// A batch is handed on at either of these: it fits a processor's cache, and little waits between the threads.
+const BATCH_ROWS: usize = 8 * 1024;
 const BATCH_BYTES: usize = 16 << 20;
 
 /// What came out of an object.
@@ -159,7 +159,7 @@ impl Decoder {
         if self.rows.len() == 0 {
             return Ok(());
         }
-        let (columns, times) = self.rows.finish();
+        let (columns, times) = self.rows.finish()?;
         let batch = self.computed.complete(columns)?;
         sink(Decoded::Rows(Rows { batch, times }))
     }
@@ -205,7 +205,11 @@ expr = "status / (status - 500)"
     }
 
     fn decode(text: &[u8]) -> (Vec<Rows>, Vec<RejectedRecord>, ObjectCounts) {
-        let schema = TableSchema::parse("t", "t", SCHEMA).unwrap();
+        decode_by(SCHEMA, text)
+    }
+
+    fn decode_by(schema: &str, text: &[u8]) -> (Vec<Rows>, Vec<RejectedRecord>, ObjectCounts) {
+        let schema = TableSchema::parse("t", "t", schema).unwrap();
         let (mut rows, mut rejected) = (Vec::new(), Vec::new());
         let delivered = DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
         let counts = Decoder::new(&schema)
@@ -290,6 +294,32 @@ expr = "status / (status - 500)"
             })
             .unwrap();
         assert_eq!(rows, 1);
+    }
+
+    /// `abs(10 / n)` is computed once for both columns, and fails on a batch with a 0, where neither would have computed it.
+    #[test]
+    fn what_expressions_share_changes_no_value() {
+        let schema = r#"
+            [[column]]
+            name = "one"
+            type = "int"
+            expr = "1"
+            [[column]]
+            name = "n"
+            type = "int"
+            [[column]]
+            name = "a"
+            type = "int"
+            expr = "CASE WHEN n <> 0 THEN abs(10 / n) END"
+            [[column]]
+            name = "b"
+            type = "int"
+            expr = "CASE WHEN n <> 0 THEN abs(10 / n) + a ELSE abs(n) END""#;
+        let values = |text: &str| as_json(&decode_by(schema, text.as_bytes()).0[0].batch);
+        let five = || serde_json::json!({"one": 1, "n": -5, "a": 2, "b": 4});
+        assert_eq!(values(r#"{"n":-5}"#), [five()]);
+        let zero = serde_json::json!({"one": 1, "n": 0, "b": 0});
+        assert_eq!(values(r#"{"n":-5}{"n":0}{}"#), [five(), zero, serde_json::json!({"one": 1})]);
     }
 
     #[test]

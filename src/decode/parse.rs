@@ -43,6 +43,44 @@ pub struct Fields {
     /// The fields.
     pub items: Vec<FieldSpan>,
     open: Vec<u8>,
+    /// By place in the record: the name that stood there last, from its quote to the colon, and whether it has escapes.
+    /// Producers write one shape over and over, so most names need no scan.
+    names: Vec<(Vec<u8>, bool)>,
+    /// Counts the changes of `names`.
+    version: u64,
+    /// Whether every name of this record is the one in `names`.
+    known: bool,
+}
+
+/// Records with more fields than any log format has are scanned.
+const REMEMBERED: usize = 256;
+
+impl Fields {
+    /// Stands for this record's names: records with the same shape and the same number of fields have the same names at
+    /// the same places. `None` where it was not told.
+    pub fn shape(&self) -> Option<u64> {
+        self.known.then_some(self.version)
+    }
+
+    /// The end of the name and colon at `at`, where they are what stood at this place before.
+    #[inline]
+    fn known_name(&self, bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+        let (name, escaped) = self.names.get(self.items.len())?;
+        (!name.is_empty() && bytes.get(at..)?.starts_with(name)).then_some((at + name.len(), *escaped))
+    }
+
+    #[cold]
+    fn learn_name(&mut self, name: &[u8], escaped: bool) {
+        let at = self.items.len();
+        self.known &= at < REMEMBERED;
+        if at < REMEMBERED {
+            self.version += 1;
+            self.names.resize_with(self.names.len().max(at + 1), Default::default);
+            self.names[at].0.clear();
+            self.names[at].0.extend_from_slice(name);
+            self.names[at].1 = escaped;
+        }
+    }
 }
 
 /// Where and why text is not JSON.
@@ -66,23 +104,16 @@ const fn damage<T>(at: usize, what: &'static str) -> Parsed<T> {
 /// The first byte that is wrong. With `at == bytes.len()` the object is cut.
 pub fn parse_object(bytes: &[u8], start: usize, fields: &mut Fields) -> Parsed<usize> {
     fields.items.clear();
+    fields.known = true;
     let mut at = blanks(bytes, start + 1);
     if peek(bytes, at)? == b'}' {
         return Ok(at + 1);
     }
     loop {
-        if peek(bytes, at)? != b'"' {
-            return damage(at, "a field's name in quotes is missing");
-        }
-        let (key_end, key_escaped) = string(bytes, at)?;
-        let key = at + 1..key_end - 1;
-        at = blanks(bytes, key_end);
-        if peek(bytes, at)? != b':' {
-            return damage(at, "the colon after a field's name is missing");
-        }
-        at = blanks(bytes, at + 1);
+        let name = name(bytes, at, fields)?;
+        at = blanks(bytes, name.end);
         let (end, kind) = value(bytes, at, &mut fields.open)?;
-        fields.items.push(FieldSpan { key, key_escaped, value: at..end, kind });
+        fields.items.push(FieldSpan { key: name.key, key_escaped: name.escaped, value: at..end, kind });
         at = blanks(bytes, end);
         match peek(bytes, at)? {
             b',' => at = blanks(bytes, at + 1),
@@ -90,6 +121,38 @@ pub fn parse_object(bytes: &[u8], start: usize, fields: &mut Fields) -> Parsed<u
             _ => return damage(at, "a comma or } is missing after a value"),
         }
     }
+}
+
+struct Name {
+    key: Range<usize>,
+    escaped: bool,
+    /// The place after the colon.
+    end: usize,
+}
+
+/// A field's name, which begins at `at`, and its colon.
+#[inline]
+fn name(bytes: &[u8], at: usize, fields: &mut Fields) -> Parsed<Name> {
+    match fields.known_name(bytes, at) {
+        Some((end, escaped)) => Ok(Name { key: at + 1..end - 2, escaped, end }),
+        None => new_name(bytes, at, fields),
+    }
+}
+
+fn new_name(bytes: &[u8], at: usize, fields: &mut Fields) -> Parsed<Name> {
+    if peek(bytes, at)? != b'"' {
+        return damage(at, "a field's name in quotes is missing");
+    }
+    let (key_end, escaped) = string(bytes, at)?;
+    let colon = blanks(bytes, key_end);
+    if peek(bytes, colon)? != b':' {
+        return damage(colon, "the colon after a field's name is missing");
+    }
+    match colon == key_end {
+        true => fields.learn_name(&bytes[at..=colon], escaped),
+        false => fields.known = false,
+    }
+    Ok(Name { key: at + 1..key_end - 1, escaped, end: colon + 1 })
 }
 
 /// Skips the white space of JSON.
@@ -127,7 +190,11 @@ fn scalar(bytes: &[u8], at: usize) -> Parsed<(usize, Kind)> {
     }
 }
 
+#[inline]
 fn word(bytes: &[u8], at: usize, expected: &[u8]) -> Parsed<usize> {
+    if bytes[at..].starts_with(expected) {
+        return Ok(at + expected.len());
+    }
     for (i, byte) in expected.iter().enumerate() {
         if peek(bytes, at + i)? != *byte {
             return damage(at, "a value is neither a string, a number, true, false nor null");
@@ -338,6 +405,39 @@ mod tests {
 
     fn parse(text: &[u8]) -> Parsed<usize> {
         parse_object(text, 0, &mut Fields::default())
+    }
+
+    #[test]
+    fn names_that_stood_there_before_change_nothing() {
+        let shapes: [&[u8]; 9] = [
+            br#"{"a":1,"b":2}"#,
+            br#"{"a" :1,"b":2}"#,
+            br#"{"b":1,"a":2}"#,
+            br#"{"ab":1,"b":2,"c":3}"#,
+            br#"{"\u0061":1,"b":2}"#,
+            br#"{}"#,
+            br#"{"a":"#,
+            br#"{"a"#,
+            br#"{"a":1,b:2}"#,
+        ];
+        for (first, second) in shapes.iter().flat_map(|first| shapes.iter().map(move |second| (first, second))) {
+            let (mut used, mut fresh) = (Fields::default(), Fields::default());
+            let _any = parse_object(first, 0, &mut used);
+            assert_eq!(parse_object(second, 0, &mut used), parse_object(second, 0, &mut fresh));
+            assert_eq!(used.items, fresh.items);
+        }
+    }
+
+    #[test]
+    fn one_shape_means_one_list_of_names() {
+        let mut fields = Fields::default();
+        let mut shape = |text: &[u8]| (parse_object(text, 0, &mut fields), fields.shape()).1;
+        let first = shape(br#"{"a":1,"b":2}"#);
+        assert!(first.is_some());
+        assert_eq!(shape(br#"{ "a": 3, "b":4 }"#), first);
+        assert_ne!(shape(br#"{"a":1,"c":2}"#), first);
+        assert_ne!(shape(br#"{"a":1,"b":2}"#), first);
+        assert_eq!(shape(br#"{"a" :1,"b":2}"#), None);
     }
 
     #[test]
