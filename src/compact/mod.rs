@@ -8,8 +8,10 @@
 //! Lost a race: the attempt is abandoned, never deleted, and what is still to do is planned again.
 
 mod fetch;
+mod order;
 mod plan;
 mod split;
+mod thread;
 mod work;
 mod write;
 

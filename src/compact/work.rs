@@ -6,6 +6,7 @@
 use super::Run;
 use super::fetch::{Body, fetch};
 use super::split::Splitter;
+use super::thread;
 use super::write::{Piece, Writers};
 use crate::decode::{Decoded, Decoder, ObjectCounts, RejectedRecord, rejected_batch};
 use crate::error::{Error, Kind, Result};
@@ -32,7 +33,7 @@ pub struct WorkLimits {
 impl Default for WorkLimits {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        WorkLimits { threads, memory: 256 << 20, open_files: 128 }
+        WorkLimits { threads, memory: 128 << 20, open_files: 128 }
     }
 }
 
@@ -84,7 +85,7 @@ async fn once(
     spoilt: &HashMap<usize, Error>,
 ) -> Result<Result<Attempt, (usize, Error)>> {
     let id = Uuid::now_v7();
-    let writers = Writers::start(run, id);
+    let writers = Writers::start(run, id)?;
     let (send, receive) = mpsc::channel::<Job>(2);
     let receive = Arc::new(Mutex::new(receive));
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
@@ -97,7 +98,7 @@ async fn once(
             objects: objects.clone(),
         };
         let receive = receive.clone();
-        Ok(tokio::task::spawn_blocking(move || worker.work(&receive)))
+        thread::start(move || worker.work(&receive))
     });
     let threads = threads.collect::<Result<Vec<_>>>()?;
     drop(receive);
@@ -113,7 +114,7 @@ async fn once(
     drop((send, bodies));
     let mut outcomes = Vec::with_capacity(batch.len());
     for thread in threads {
-        outcomes.extend(thread.await.map_err(panicked)?);
+        outcomes.extend(thread.end().await?);
     }
     let files = writers.finish().await?;
     for (at, error) in spoilt {
@@ -122,10 +123,6 @@ async fn once(
     }
     outcomes.sort_by_key(|(at, _)| *at);
     assemble(run, id, batch, outcomes, files)
-}
-
-fn panicked(error: tokio::task::JoinError) -> Error {
-    Error::internal("a worker thread died; nothing of this attempt is visible").caused_by(error)
 }
 
 fn assemble(

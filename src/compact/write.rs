@@ -2,19 +2,23 @@
 //! then they are sorted and become a row group.
 
 use super::Run;
+use super::order::order;
+use super::thread::{self, Running};
 use crate::error::{Error, Result};
 use crate::ledger::{ColumnStats, DataFile};
 use crate::storage::Location;
 use crate::table::{FileSet, ParquetOptions, Partition, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, max, min, take_record_batch};
+use arrow::compute::{interleave_record_batch, max, min};
 use arrow::datatypes::{
     DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
 };
+use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, WriteMultipart};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
@@ -24,18 +28,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// Rows of a row group: with an 8 MB limit for dictionaries this measures smallest.
 const GROUP_ROWS: usize = 1_000_000;
 const DICTIONARY_BYTES: usize = 8 << 20;
+/// Rows that are brought into order and encoded at a time.
+const SLICE_ROWS: usize = 16 * 1024;
 /// Level 6 costs two thirds more CPU for a few per cent.
 const ZSTD_LEVEL: i32 = 3;
 /// A file that has reached this is closed, and the next row group begins another.
 const FILE_BYTES: u64 = 256 << 20;
 /// Encoded bytes that are kept before an upload in parts begins; smaller files are one PUT.
-const PART_BYTES: usize = 16 << 20;
+const PART_BYTES: usize = 8 << 20;
 
 /// Rows of one object for one partition.
 pub(super) struct Piece {
@@ -57,12 +62,12 @@ impl Piece {
 
 /// The threads that write an attempt.
 pub(super) struct Writers {
-    threads: Vec<JoinHandle<Result<Vec<DataFile>>>>,
+    threads: Vec<Running<Result<Vec<DataFile>>>>,
     senders: Vec<SyncSender<Piece>>,
 }
 
 impl Writers {
-    pub(super) fn start(run: &Run<'_>, attempt: Uuid) -> Self {
+    pub(super) fn start(run: &Run<'_>, attempt: Uuid) -> Result<Self> {
         let numbers = Arc::new(AtomicU32::new(0));
         let count = run.work.threads.max(1);
         let start = |_| {
@@ -77,11 +82,11 @@ impl Writers {
                 clock: 0,
                 done: Vec::new(),
             };
-            let (send, receive) = sync_channel(8);
-            (tokio::task::spawn_blocking(move || writer.run(receive)), send)
+            let (send, receive) = sync_channel(2);
+            Ok((thread::start(move || writer.run(receive))?, send))
         };
-        let (threads, senders) = (0..count).map(start).unzip();
-        Writers { threads, senders }
+        let (threads, senders) = (0..count).map(start).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        Ok(Writers { threads, senders })
     }
 
     pub(super) fn senders(&self) -> Vec<SyncSender<Piece>> {
@@ -94,17 +99,9 @@ impl Writers {
         let mut files = Vec::new();
         let mut failed = None;
         for thread in self.threads {
-            match thread.await {
-                Ok(Ok(written)) => files.extend(written),
-                Ok(Err(error)) => failed = failed.or(Some(error)),
-                Err(panic) => {
-                    failed = failed.or_else(|| {
-                        Some(
-                            Error::internal("a writer thread died; nothing of this attempt is visible")
-                                .caused_by(panic),
-                        )
-                    })
-                }
+            match thread.end().await.flatten() {
+                Ok(written) => files.extend(written),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok(files), Err)
@@ -134,19 +131,8 @@ impl Layout {
         Layout { schema: Arc::new(Schema::new(columns.collect::<Vec<_>>())), sort: vec![], properties }
     }
 
-    /// One batch in the order of the sort columns.
-    fn sorted(&self, batches: &[RecordBatch]) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let all = concat_batches(&batches[0].schema(), batches)?;
-        if self.sort.is_empty() || is_sorted(all.column(self.sort[0])) && self.sort.len() == 1 {
-            return Ok(all);
-        }
-        let columns: Vec<SortColumn> =
-            self.sort.iter().map(|at| SortColumn { values: all.column(*at).clone(), options: None }).collect();
-        take_record_batch(&all, &lexsort_to_indices(&columns, None)?)
-    }
-
     /// The batch as files have it: instants are marked as UTC.
-    fn for_file(&self, batch: RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+    fn for_file(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
         let columns =
             batch.columns().iter().map(|column| match column.as_primitive_opt::<TimestampMillisecondType>() {
                 Some(times) => Arc::new(times.clone().with_timezone("UTC")) as ArrayRef,
@@ -154,12 +140,6 @@ impl Layout {
             });
         RecordBatch::try_new(self.schema.clone(), columns.collect())
     }
-}
-
-/// Whether a column of times, the usual first sort column, is in order already: what the agent sends nearly is.
-fn is_sorted(column: &ArrayRef) -> bool {
-    let times = column.as_primitive_opt::<TimestampMillisecondType>();
-    times.is_some_and(|times| times.null_count() == 0 && times.values().is_sorted())
 }
 
 /// Files carry TIMESTAMP(MILLIS, UTC): an instant for every reader. Both engines show it without a zone.
@@ -355,21 +335,38 @@ impl OpenFile {
         })
     }
 
+    /// Writes a row group. Rows are brought into order a slice at a time: no second copy of them all is ever held.
     fn write(&mut self, layout: &Layout, buffer: Buffer) -> Result<()> {
-        let failed = |e: arrow::error::ArrowError| Error::internal("cannot sort rows for a Parquet file").caused_by(e);
-        let batch = layout.sorted(&buffer.batches).map_err(failed)?;
-        drop(buffer.batches);
-        self.rows += batch.num_rows() as u64;
+        let failed = |e: ArrowError| Error::internal("cannot sort rows for a Parquet file").caused_by(e);
         self.inputs.extend(buffer.inputs);
-        observe(&mut self.stats, &batch);
-        let batch = layout.for_file(batch).map_err(failed)?;
-        let written = self.parquet.write(&batch).and_then(|()| self.parquet.flush());
-        written.map_err(|e| Error::internal(format!("cannot encode {}", self.path)).caused_by(e))?;
+        match order(&buffer.batches, &layout.sort).map_err(failed)? {
+            None => buffer.batches.into_iter().try_for_each(|batch| self.encode(layout, batch))?,
+            Some(order) => {
+                let batches: Vec<&RecordBatch> = buffer.batches.iter().collect();
+                for slice in order.chunks(SLICE_ROWS) {
+                    self.encode(layout, interleave_record_batch(&batches, slice).map_err(failed)?)?;
+                }
+            }
+        }
+        self.parquet.flush().map_err(|e| self.unencodable(e))?;
         self.bytes = self.parquet.bytes_written() as u64;
         match self.parquet.inner().len() >= PART_BYTES {
             true => self.upload_part(),
             false => Ok(()),
         }
+    }
+
+    fn encode(&mut self, layout: &Layout, batch: RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        observe(&mut self.stats, &batch);
+        let batch = layout
+            .for_file(batch)
+            .map_err(|e| Error::internal("rows do not fit the columns of their file").caused_by(e))?;
+        self.parquet.write(&batch).map_err(|e| self.unencodable(e))
+    }
+
+    fn unencodable(&self, error: ParquetError) -> Error {
+        Error::internal(format!("cannot encode {}", self.path)).caused_by(error)
     }
 
     fn upload_part(&mut self) -> Result<()> {
