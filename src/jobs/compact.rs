@@ -239,7 +239,10 @@ impl CompactJob {
                 "there is no table {} in {} yet, and no landing prefix to make it from",
                 self.table, self.lake
             ))
-            .hint("pass --landing and --schema, or name them in firelake.toml"));
+            .hint(format!(
+                "pass --landing and --schema, or name them in firelake.toml; is --table spelt right? firelake query --lake {} \"SHOW TABLES\" lists what there is",
+                self.lake
+            )));
         }
         prefixes.iter().try_for_each(|prefix| self.check_prefix(prefix))?;
         check_apart(&prefixes)?;
