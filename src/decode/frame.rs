@@ -145,8 +145,9 @@ fn record_after_newline(bytes: &[u8], newline: usize) -> Next {
 
 /// An object that is whole, is not empty (texts hold `{}`), and stands like a record: not where a value is due, and with a record or the end after it.
 ///
-/// After bytes that begin no object (`anywhere`), whatever follows it will do: there is no object that it could be part of.
-fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool, anywhere: bool) -> Next {
+/// After bytes that begin no object (`text`), only a record that another one follows will do: a line of plain text may quote
+/// an object, and a row made of that would be nobody's record.
+fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool, text: bool) -> Next {
     let inside = blanks(bytes, at + 1);
     match bytes.get(inside) {
         None if !eof => return Next::Unknown,
@@ -154,17 +155,26 @@ fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool, anywhere: bool) 
         _ => return Next::No,
     }
     match parse_object(bytes, at, &mut Fields::default()) {
-        Ok(_) if anywhere => Next::Yes,
         Ok(end) => match bytes.get(blanks(bytes, end)) {
+            Some(next) if text => match *next == b'{' && !ends_line(bytes, end) {
+                true => Next::Yes,
+                false => Next::No,
+            },
             Some(b'{') => Next::Yes,
-            Some(_) if bytes[end..blanks(bytes, end)].contains(&b'\n') => Next::Yes,
+            Some(_) if ends_line(bytes, end) => Next::Yes,
             Some(_) => Next::No,
+            None if eof && text => Next::No,
             None if eof => Next::Yes,
             None => Next::Unknown,
         },
         Err(damage) if damage.at == bytes.len() && !eof => Next::Unknown,
         Err(_) => Next::No,
     }
+}
+
+/// Whether nothing but white space stands between `at` and the end of its line.
+fn ends_line(bytes: &[u8], at: usize) -> bool {
+    bytes[at..blanks(bytes, at)].contains(&b'\n')
 }
 
 /// Whether the last byte before `at` that is not white space makes a value follow.
@@ -261,8 +271,11 @@ mod tests {
             ),
             // what is no object
             ("123\n\"x\"\n{\"a\":1}", &["!123", "!\"x\"", "{\"a\":1}"]),
-            ("garbage{\"a\":1}\n", &["!garbage", "{\"a\":1}"]),
-            ("{\"a\":1}garbage{\"a\":2}null{\"a\":3}", &["{\"a\":1}", "!garbage", "{\"a\":2}", "!null", "{\"a\":3}"]),
+            ("garbage{\"a\":1}{\"a\":2}\n", &["!garbage", "{\"a\":1}", "{\"a\":2}"]),
+            (
+                "INFO got {\"a\":1}\nINFO got {\"a\":1} done\nINFO got {\"a\":1}\n{\"a\":2}",
+                &["!INFO got {\"a\":1}", "!INFO got {\"a\":1} done", "!INFO got {\"a\":1}", "{\"a\":2}"],
+            ),
             ("{\"a\":1}}\n{\"a\":2}", &["{\"a\":1}", "!}", "{\"a\":2}"]),
             ("{\"a\":\"\t\"}\n{\"a\":2}", &["!{\"a\":\"\t\"}", "{\"a\":2}"]),
         ];
