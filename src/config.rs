@@ -105,6 +105,17 @@ pub enum EngineKind {
     Local,
 }
 
+impl std::str::FromStr for EngineKind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "local" => Ok(EngineKind::Local),
+            _ => Err(format!("unknown engine {word:?}; queries are answered by: local")),
+        }
+    }
+}
+
 impl Config {
     /// Reads a file's text; `path` is where it is, for errors and for relative paths.
     ///

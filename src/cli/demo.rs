@@ -2,7 +2,8 @@
 
 use super::common::{count, counted, print};
 use super::compact::{sentence, writer};
-use super::{generate, query};
+use super::engine::reference;
+use super::generate;
 use crate::catalog::FileCatalog;
 use crate::error::{Error, Result};
 use crate::jobs::compact::CompactJob;
@@ -53,7 +54,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let engine = LocalEngine::new(LocalConfig {
         lake: open(&lake)?,
         database: DATABASE.into(),
-        references: vec![query::reference("hosts", &hosts.to_string_lossy())?],
+        references: vec![reference("hosts", &hosts.to_string_lossy())?],
         aliases: Default::default(),
     })?;
     for (at, (name, query)) in Library::default().all()?.into_iter().enumerate() {

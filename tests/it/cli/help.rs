@@ -115,6 +115,8 @@ fn help_of_query() {
           -f, --file <FILE>                     Read the query from a file (- for standard input)
               --format <table|csv|json|ndjson>  How the answer is written [default: table]
               --param <NAME=VALUE>              A value for a parameter of the query. May be repeated
+              --engine <ENGINE>                 Who answers: local (DataFusion, in this process) [default:
+                                                local]
               --table <NAME>                    The table that stands in for `access`
               --reference <NAME=FILE>           A CSV file to join with, as a table of that name. May be
                                                 repeated
