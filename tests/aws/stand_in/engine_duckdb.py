@@ -86,7 +86,7 @@ class DuckDb:
             raise QueryFailed(f"NOT_SUPPORTED: the stand-in reads no views: {database}.{name}")
         scan = TableScan(self.con, self.folder, len(self.scans), database, found)
         self.scans.append(scan)
-        relation = scan.relation(pruning(table, [key for key, _ in scan.keys]))
+        relation = scan.relation(pruning(table, [key for key, _ in scan.keys]), names_path(tree))
         self.scanned += scan.bytes_of(used)
         return relation
 
@@ -144,6 +144,11 @@ def columns_used(tree: exp.Expression) -> set[str] | None:
         if not isinstance(star.parent, exp.Count):
             return None
     return {column.name.lower() for column in tree.find_all(exp.Column)}
+
+
+def names_path(tree: exp.Expression) -> bool:
+    """Trino's "$path" is there for who names it, and not in `*` (here it is in `*` too, where the query names it)."""
+    return any(column.name == "$path" for column in tree.find_all(exp.Column))
 
 
 def pruning(table: exp.Table, keys: list[str]) -> list[str]:
@@ -218,6 +223,8 @@ def as_trino(tree: exp.Expression, error: duckdb.Error) -> QueryFailed:
         )
     if found := re.search(r"Function with name (\S+) does not exist", message):
         return QueryFailed(f"FUNCTION_NOT_FOUND: {sql.position(tree, found[1])}: Function '{found[1]}' not registered", 1006)
+    if "Division by zero" in message:
+        return QueryFailed("DIVISION_BY_ZERO: Division by zero", 1100)
     names = {
         duckdb.BinderException: "TYPE_MISMATCH", duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
         duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE", duckdb.InvalidInputException: "INVALID_FUNCTION_ARGUMENT",

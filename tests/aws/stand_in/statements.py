@@ -196,8 +196,9 @@ def msck_repair(run: Run, found: re.Match[str]) -> Result:
         if [part.split("=")[0] for part in parts] == keys and tuple(values) not in known:
             known.add(tuple(values))
             add_partition(database, table, values, location + "/".join(parts), True)
-            added.append(f"Repair: Added partition to metastore {name}:{'/'.join(parts)}")
-    return lines("result", [f"Partitions not in metastore: {len(added)}", *added] if added else [])
+            added.append(f"{name}:{'/'.join(parts)}")
+    missing = ["\t".join(["Partitions not in metastore:", *added])] if added else []
+    return lines("result", missing + [f"Repair: Added partition to metastore {partition}" for partition in added])
 
 
 # ---- SHOW and DESCRIBE ----

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,16 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+@functools.cache
 def duckdb_type(hive: str) -> str:
-    return exp.DataType.build(hive, dialect="hive").sql("duckdb").replace("TEXT", "VARCHAR")
+    """Glue's word for a type in the spelling that DuckDB has for it."""
+    translated = exp.DataType.build(hive, dialect="hive").sql("duckdb")
+    return duckdb.connect().execute(f"SELECT typeof(CAST(NULL AS {translated}))").fetchone()[0]
+
+
+def outermost(kind: str) -> str:
+    """`LIST` of `INTEGER[]`, `DECIMAL` of `DECIMAL(10,2)`."""
+    return "LIST" if kind.endswith("]") else kind.split("(")[0]
 
 
 class TableScan:
@@ -90,8 +98,8 @@ class TableScan:
     def key_value(value: str, kind: str) -> str:
         return f"CAST({'NULL' if value == NULL_PARTITION else literal(value)} AS {kind})"
 
-    def relation(self, conditions: list[str]) -> str:
-        """A sub-query of DuckDB: the declared columns, the partition keys, and Trino's "$path"."""
+    def relation(self, conditions: list[str], with_path: bool) -> str:
+        """A sub-query of DuckDB: the declared columns, the partition keys and, where asked for, Trino's "$path"."""
         self.folder.mkdir()
         listed = []
         for values, location in self.sources():
@@ -103,7 +111,7 @@ class TableScan:
         for path, url, values in listed:
             row = "".join(", " + self.key_value(value, kind) for value, (_, kind) in zip(values, self.keys))
             self.con.execute(f"INSERT INTO __files{self.number} VALUES ({literal(path)}, {literal(url)}{row})")
-        names = [f"f.{quoted(name)}" for name, _ in self.keys] + ['f."$path"']
+        names = [f"f.{quoted(name)}" for name, _ in self.keys] + (['f."$path"'] if with_path else [])
         select = ", ".join(self.projection() + names)
         return f"(SELECT {select} FROM {self.reader()} r JOIN __files{self.number} f ON r.__file = f.__path)"
 
@@ -161,8 +169,7 @@ class TableScan:
 
     def check_type(self, name: str, declared: str, file_type: str) -> None:
         """Trino reads no text as a number, and no wide number as a narrow one."""
-        simple = re.split(r"[(\[]", file_type)[0]
-        wanted = re.split(r"[(\[]", declared)[0]
+        simple, wanted = outermost(file_type), outermost(declared)
         if simple != wanted and simple not in PROMOTIONS.get(wanted, ()):
             raise QueryFailed(
                 f"HIVE_BAD_DATA: Field {name}'s type {file_type} in parquet file is incompatible with type {declared} "
