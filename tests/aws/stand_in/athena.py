@@ -47,7 +47,7 @@ class Query:
         self.workgroup = workgroup["Name"]
         self.configuration = copy.deepcopy(workgroup["Configuration"])
         context = request.get("QueryExecutionContext") or {}
-        self.database = (context.get("Database") or "default").lower()
+        self.database = (context.get("Database") or "default").strip("`\"").lower()
         self.output = self.output_location()
         self.created = time.time()
         self.started: float | None = None
