@@ -3,6 +3,7 @@
 mod common;
 mod compact;
 mod demo;
+mod engine;
 mod files;
 mod generate;
 mod progress;

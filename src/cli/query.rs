@@ -1,12 +1,11 @@
 //! `firelake query`: SQL, a file of it, or a named query; the answer on stdout.
 
 use super::common::LakeArgs;
+use super::engine::EngineArgs;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::output::{Format, Writer};
-use crate::query::local::{LocalConfig, LocalEngine, Reference};
-use crate::query::{Answer, Bound, Engine, Library, QueryText, assignment};
-use crate::storage::Location;
+use crate::query::{Answer, Bound, Engine, QueryText, assignment};
 use arrow::array::AsArray;
 use chrono::Utc;
 use futures::TryStreamExt;
@@ -35,15 +34,8 @@ pub(super) struct Args {
     /// A value for a parameter of the query. May be repeated
     #[arg(long = "param", value_name = "NAME=VALUE")]
     params: Vec<String>,
-    /// The table that stands in for `access`
-    #[arg(long, value_name = "NAME")]
-    table: Option<String>,
-    /// A CSV file to join with, as a table of that name. May be repeated
-    #[arg(long = "reference", value_name = "NAME=FILE")]
-    references: Vec<String>,
-    /// A folder of your own named queries [default: `folder` of [query] in firelake.toml]
-    #[arg(long, value_name = "DIR")]
-    queries: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 pub(super) async fn run(args: Args) -> Result<u8> {
@@ -51,9 +43,9 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let text = args.text(&config)?;
     let given = args.params.iter().map(|param| assignment(param)).collect::<Result<Vec<_>>>()?;
     let bound = text.bind(&given, Utc::now())?;
-    let engine = LocalEngine::new(args.engine(&config)?)?;
+    let engine = args.engine.open(&args.lake, &config).await?;
     let started = Instant::now();
-    let rows = answer(&engine, &bound, args.format).await?;
+    let rows = answer(engine.as_ref(), &bound, args.format).await?;
     if args.format == Format::Table {
         eprintln!("{}, {:.3} s", super::common::counted(rows, "row"), started.elapsed().as_secs_f64());
     }
@@ -62,7 +54,6 @@ pub(super) async fn run(args: Args) -> Result<u8> {
 
 impl Args {
     fn text(&self, config: &Config) -> Result<QueryText> {
-        let folder = self.queries.clone().or_else(|| config.query.folder.as_ref().map(PathBuf::from));
         match (&self.file, &self.query) {
             (Some(path), _) => {
                 let unreadable =
@@ -74,42 +65,14 @@ impl Args {
                 };
                 QueryText::parse(&path.display().to_string(), &text.map_err(unreadable)?)
             }
-            (None, Some(query)) => Library::new(folder).resolve(query),
+            (None, Some(query)) => self.engine.library(config).resolve(query),
             (None, None) => Err(Error::usage("which query?")),
         }
     }
-
-    fn engine(&self, config: &Config) -> Result<LocalConfig> {
-        let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
-        let configured = config.reference.iter().map(|(name, reference)| (name.clone(), reference.file.clone()));
-        let configured = configured.filter(|(name, _)| !flags.iter().any(|(flag, _)| flag == name)).collect::<Vec<_>>();
-        let references = flags.iter().chain(&configured).map(|(name, file)| reference(name, file));
-        Ok(LocalConfig {
-            lake: self.lake.lake(config)?,
-            database: self.lake.database(config),
-            references: references.collect::<Result<_>>()?,
-            aliases: self.table.iter().map(|table| ("access".into(), table.clone())).collect(),
-        })
-    }
-}
-
-fn name_and_file(text: &str) -> Result<(String, String)> {
-    let parts = text.split_once('=').filter(|(name, file)| !name.is_empty() && !file.is_empty());
-    let (name, file) = parts.ok_or_else(|| {
-        Error::usage(format!("--reference {text} is not NAME=FILE")).hint("write --reference hosts=hosts.csv")
-    })?;
-    Ok((name.into(), file.into()))
-}
-
-/// A reference table by its name and its CSV file.
-pub(super) fn reference(name: &str, file: &str) -> Result<Reference> {
-    let (folder, key) = file.rsplit_once('/').unwrap_or((".", file));
-    let folder = Location::open(if folder.is_empty() { "/" } else { folder })?;
-    Ok(Reference { name: name.into(), folder, key: key.into() })
 }
 
 /// Runs a query and writes its answer to stdout as it comes; gives the number of rows.
-async fn answer(engine: &LocalEngine, bound: &Bound, format: Format) -> Result<u64> {
+async fn answer(engine: &dyn Engine, bound: &Bound, format: Format) -> Result<u64> {
     let mut answer = engine.run(bound).await?;
     let stdout = std::io::stdout();
     let width = if stdout.is_terminal() { comfy_table::Table::new().width().map(usize::from) } else { None };
