@@ -21,6 +21,8 @@ pub struct Fault {
     pub message: String,
     /// Whose credentials they were, where that is known.
     pub identity: Option<String>,
+    /// The region that the bucket is in, where that is known.
+    pub region: Option<String>,
 }
 
 /// Kinds of trouble that want different things from the person who meets them.
@@ -202,7 +204,7 @@ impl Fault {
 
     fn new(action: &str, resource: &str, meaning: Meaning) -> Self {
         let (action, resource) = (action.to_owned(), resource.to_owned());
-        Fault { action, resource, meaning, code: None, message: String::new(), identity: None }
+        Fault { action, resource, meaning, code: None, message: String::new(), identity: None, region: None }
     }
 
     fn service(&self) -> &'static str {
@@ -252,9 +254,10 @@ impl From<Fault> for Error {
         if !told.is_empty() {
             error = error.caused_by(told);
         }
-        match fault.meaning.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
+        match (fault.region, fault.meaning.hint()) {
+            (Some(region), _) => error.hint(format!("pass --region {region}, or set AWS_REGION")),
+            (None, Some(hint)) => error.hint(hint),
+            (None, None) => error,
         }
     }
 }
