@@ -50,6 +50,7 @@ fn job(landing: &Location) -> CompactJob {
         now: Utc::now(),
         writer: "bench".into(),
         watch: Default::default(),
+        stores: Default::default(),
         lake,
     }
 }

@@ -17,6 +17,10 @@ pub struct Config {
     pub lake: Option<String>,
     /// The database; `logs` unless told.
     pub database: Option<String>,
+    /// The AWS region, where the environment or the profile do not name it.
+    pub region: Option<String>,
+    /// Where S3, Glue and Athena are, if not at AWS.
+    pub endpoint_url: Option<String>,
     /// Which catalog tables are published to.
     #[serde(default)]
     pub catalog: CatalogKind,

@@ -17,6 +17,8 @@ pub enum Kind {
     Usage,
     /// Storage, network or disk refused or failed. Exit code 1.
     Storage,
+    /// There are no AWS credentials, or they have expired: nothing works until they are renewed. Exit code 1.
+    Credentials,
     /// One landed object cannot be read. `compact` remembers it as waiting. Exit code 1.
     Unreadable,
     /// The ledger contradicts itself or a commit is missing or damaged: nothing is written on top of it. Exit code 1.
@@ -38,7 +40,7 @@ impl Kind {
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Usage => 2,
-            Kind::Storage | Kind::Unreadable | Kind::Ledger | Kind::Query | Kind::Internal => 1,
+            Kind::Storage | Kind::Credentials | Kind::Unreadable | Kind::Ledger | Kind::Query | Kind::Internal => 1,
             Kind::Check => 3,
             Kind::TryAgain => 75,
             Kind::Cancelled => 130,

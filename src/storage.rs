@@ -1,14 +1,105 @@
 //! From a URL or a path to an object store and a place in it. The one file that opens stores.
 
+mod aws;
+mod fault;
 mod local;
+mod requests;
+mod s3;
+
+pub use aws::{Aws, AwsOptions};
+pub use fault::{Fault, Meaning};
+pub use requests::{Request, RequestCounts, Requests};
 
 use crate::error::{Error, Kind, Result};
 use local::DurableLocal;
 pub(crate) use local::is_left_behind;
 use object_store::ObjectStore;
 use object_store::path::Path;
+use s3::S3;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+
+/// Opens places, each bucket once. AWS's configuration is read when something of AWS is asked for first.
+#[derive(Debug, Clone, Default)]
+pub struct Stores(Arc<Opened>);
+
+#[derive(Debug, Default)]
+struct Opened {
+    options: AwsOptions,
+    aws: OnceCell<Aws>,
+    buckets: Mutex<BTreeMap<String, S3>>,
+}
+
+impl Stores {
+    /// With what flags and `firelake.toml` say.
+    pub fn new(options: AwsOptions) -> Self {
+        Stores(Arc::new(Opened { options, ..Default::default() }))
+    }
+
+    /// With a configuration that was made elsewhere.
+    pub fn with_aws(aws: Aws) -> Self {
+        Stores(Arc::new(Opened { aws: OnceCell::new_with(Some(aws)), ..Default::default() }))
+    }
+
+    /// The one AWS configuration.
+    pub async fn aws(&self) -> &Aws {
+        self.0.aws.get_or_init(|| Aws::load(&self.0.options)).await
+    }
+
+    /// The requests that were sent so far, to AWS or what stands in for it.
+    pub fn requests(&self) -> RequestCounts {
+        self.0.aws.get().map(|aws| aws.requests().counts()).unwrap_or_default()
+    }
+
+    /// Opens a path, a `file:` URL or an `s3:` URL. The folder need not exist yet; nothing is asked of S3.
+    ///
+    /// # Errors
+    /// Usage for a scheme that firelake does not read, for a key that cannot be a folder's, or without a region;
+    /// storage where a local path cannot be resolved.
+    pub async fn open(&self, text: &str) -> Result<Location> {
+        match text.split_once("://") {
+            Some(("s3", rest)) => {
+                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+                let store = self.bucket(text, bucket).await?;
+                let prefix = Path::parse(key).map_err(|e| {
+                    Error::usage(format!("{text} cannot be a folder of a lake"))
+                        .caused_by(e)
+                        .hint("write s3://bucket/folder, without empty, . or .. parts")
+                })?;
+                Ok(Location { store, root: format!("s3://{bucket}/"), prefix })
+            }
+            Some(("s3a" | "s3n", rest)) => {
+                Err(Error::usage(format!("cannot open {text}"))
+                    .hint(format!("write s3://{rest}: one object has one URL")))
+            }
+            _ => Location::open(text),
+        }
+    }
+
+    /// Opens a URL that a ledger remembers; one that is among `known` is that one, with the store it was opened with.
+    pub async fn open_like(&self, url: &str, known: &[Location]) -> Result<Location> {
+        match known.iter().find(|location| location.url() == url) {
+            Some(location) => Ok(location.clone()),
+            None => self.open(url).await,
+        }
+    }
+
+    async fn bucket(&self, text: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+        if bucket.is_empty() {
+            return Err(Error::usage(format!("{text} names no bucket")).hint("write s3://bucket/folder"));
+        }
+        let aws = self.aws().await;
+        let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = buckets.get(bucket) {
+            return Ok(Arc::new(store.clone()));
+        }
+        let store = S3::open(bucket, aws)?;
+        buckets.insert(bucket.into(), store.clone());
+        Ok(Arc::new(store))
+    }
+}
 
 /// A folder in an object store, known by its canonical absolute URL (no slash at its end).
 ///
@@ -22,7 +113,8 @@ pub struct Location {
 }
 
 impl Location {
-    /// Opens a path or a `file:` URL. The folder need not exist yet; its existing part is resolved.
+    /// Opens a path or a `file:` URL of this machine; [`Stores::open`] opens the rest. The folder need not exist yet; its
+    /// existing part is resolved.
     ///
     /// # Errors
     /// Usage for a scheme that firelake does not read; storage where the path cannot be resolved.
@@ -34,7 +126,7 @@ impl Location {
                 .hint("write file:///folder or a plain path")),
             Some((scheme, _)) => {
                 Err(Error::usage(format!("cannot open {text}: firelake does not read {scheme}: URLs"))
-                    .hint("use a folder, as a plain path or a file: URL"))
+                    .hint("use an s3: URL or a folder, as a plain path or a file: URL"))
             }
         }
     }
@@ -47,14 +139,6 @@ impl Location {
         let prefix = Path::from_absolute_path(&absolute)
             .map_err(|e| Error::usage(format!("{} cannot be a folder of a lake", absolute.display())).caused_by(e))?;
         Ok(Location { store: Arc::new(DurableLocal::new()), root: "file:///".into(), prefix })
-    }
-
-    /// Opens a URL that a ledger remembers; one that is among `known` is that one, with the store it was opened with.
-    pub fn open_like(url: &str, known: &[Location]) -> Result<Self> {
-        match known.iter().find(|location| location.url() == url) {
-            Some(location) => Ok(location.clone()),
-            None => Self::open(url),
-        }
     }
 
     /// A place in a store that the caller opened; `root` is the URL of the store's own root, with its last slash.
@@ -141,6 +225,10 @@ impl fmt::Display for Location {
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
+        let error = match into_fault(error) {
+            Ok(fault) => return (*fault).into(),
+            Err(error) => error,
+        };
         let io = root_io_error(&error);
         let hint = match (&error, io.map(std::io::Error::kind)) {
             (object_store::Error::PermissionDenied { .. }, _) | (_, Some(std::io::ErrorKind::PermissionDenied)) => {
@@ -158,6 +246,16 @@ impl From<object_store::Error> for Error {
             Some(hint) => told.hint(hint),
             None => told,
         }
+    }
+}
+
+/// What S3 meant, where that is known.
+fn into_fault(error: object_store::Error) -> std::result::Result<Box<Fault>, object_store::Error> {
+    match error {
+        object_store::Error::Generic { store, source } => {
+            source.downcast().map_err(|source| object_store::Error::Generic { store, source })
+        }
+        error => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, DEFAULT_DATABASE, is_schema_file};
 use crate::error::{Error, Result};
-use crate::storage::Location;
+use crate::storage::{AwsOptions, Location, Stores};
 use crate::table::{TableSchema, shipped_schema, shipped_schemas};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,28 @@ pub(super) struct LakeArgs {
     /// The configuration [default: firelake.toml, where there is one]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) aws: AwsArgs,
+}
+
+/// How AWS is reached: the same options everywhere.
+#[derive(clap::Args, Clone, Default)]
+pub(super) struct AwsArgs {
+    /// The AWS region [default: as the AWS CLI finds it]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    region: Option<String>,
+    /// Where S3, Glue and Athena are, if not at AWS [default: AWS_ENDPOINT_URL, or the one of the profile]
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    endpoint_url: Option<String>,
+}
+
+impl AwsArgs {
+    pub(super) fn stores(&self, config: &Config) -> Stores {
+        Stores::new(AwsOptions {
+            region: self.region.clone().or_else(|| config.region.clone()),
+            endpoint_url: self.endpoint_url.clone().or_else(|| config.endpoint_url.clone()),
+        })
+    }
 }
 
 impl LakeArgs {
@@ -26,12 +48,18 @@ impl LakeArgs {
         config(self.config.as_deref())
     }
 
-    pub(super) fn lake(&self, config: &Config) -> Result<Location> {
+    /// What opens all that a command reads and writes.
+    pub(super) fn stores(&self, config: &Config) -> Stores {
+        self.aws.stores(config)
+    }
+
+    pub(super) async fn lake(&self, config: &Config, stores: &Stores) -> Result<Location> {
         let text = self.lake.as_ref().or(config.lake.as_ref());
         let text = text.ok_or_else(|| {
-            Error::usage("which lake?").hint("pass --lake with a folder, or write lake = \"…\" into firelake.toml")
+            Error::usage("which lake?")
+                .hint("pass --lake with a folder or an s3: URL, or write lake = \"…\" into firelake.toml")
         })?;
-        Location::open(text)
+        stores.open(text).await
     }
 
     pub(super) fn database(&self, config: &Config) -> String {

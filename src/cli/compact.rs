@@ -7,9 +7,10 @@ use crate::compact::{BatchLimits, WorkLimits};
 use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
 use crate::error::{Error, Result};
 use crate::jobs::compact::{CompactJob, CompactReport, CompactSummary};
-use crate::storage::Location;
+use crate::storage::Stores;
 use crate::table::TableId;
 use chrono::{TimeDelta, Utc};
+use futures::future::try_join_all;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,9 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let config = args.lake.config()?;
     let tables = args.tables(&config)?;
     let (mut code, several) = (0, tables.len() > 1);
+    let stores = args.lake.stores(&config);
     for (name, table) in tables {
-        let outcome = run_table(&args, &config, &name, &table).await;
+        let outcome = run_table(&args, &config, &stores, &name, &table).await;
         let this = outcome.unwrap_or_else(|error| {
             let error = if several { error.context(format!("table {name} failed")) } else { error };
             super::tell(&error);
@@ -100,10 +102,10 @@ impl Args {
         }
     }
 
-    fn job(&self, config: &Config, name: &str, table: &TableConfig) -> Result<CompactJob> {
+    async fn job(&self, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<CompactJob> {
         let schema = self.schema.as_ref().or(table.schema.as_ref()).map(|text| schema(text)).transpose()?;
         let landing = if self.landing.is_empty() { &table.landing } else { &self.landing };
-        let lake = self.lake.lake(config)?;
+        let lake = self.lake.lake(config, stores).await?;
         let span = |flag: Option<Span>, file: Option<Span>, default: Duration| {
             let span = flag.or(file).map_or(default, |span| span.0);
             TimeDelta::from_std(span).map_err(|e| Error::usage(format!("a span of {span:?} is too long")).caused_by(e))
@@ -113,7 +115,7 @@ impl Args {
         };
         Ok(CompactJob {
             table: TableId::new(&self.lake.database(config), name)?,
-            landing: landing.iter().map(|text| Location::open(text)).collect::<Result<_>>()?,
+            landing: try_join_all(landing.iter().map(|text| stores.open(text))).await?,
             schema,
             catalog,
             settle: span(self.settle, table.settle, Duration::ZERO)?,
@@ -127,6 +129,7 @@ impl Args {
             now: Utc::now(),
             writer: writer(),
             watch: Default::default(),
+            stores: stores.clone(),
             lake,
         })
     }
@@ -140,8 +143,8 @@ pub(super) fn writer() -> String {
     format!("firelake {} on {host}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())
 }
 
-async fn run_table(args: &Args, config: &Config, name: &str, table: &TableConfig) -> Result<u8> {
-    let mut job = args.job(config, name, table)?;
+async fn run_table(args: &Args, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<u8> {
+    let mut job = args.job(config, stores, name, table).await?;
     let (bar, watch) = progress::bar();
     job.watch = watch;
     let started = Instant::now();
@@ -251,6 +254,9 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
                 );
             }
         }
+    }
+    if !s.requests.is_empty() {
+        text += &format!("\n  requests: {}", s.requests);
     }
     if report.settling > 0 {
         text += &format!(

@@ -11,7 +11,7 @@ use crate::jobs::generate::{Delimiter, GenerateOptions, generate as land};
 use crate::output::{Format, Writer};
 use crate::query::local::{LocalConfig, LocalEngine};
 use crate::query::{Engine, Library};
-use crate::storage::Location;
+use crate::storage::{Location, Stores};
 use crate::table::{TableId, TableSchema, shipped_schema};
 use chrono::{TimeDelta, Utc};
 use futures::TryStreamExt;
@@ -54,7 +54,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let engine = LocalEngine::new(LocalConfig {
         lake: open(&lake)?,
         database: DATABASE.into(),
-        references: vec![reference("hosts", &hosts.to_string_lossy())?],
+        references: vec![reference(&Stores::default(), "hosts", &hosts.to_string_lossy()).await?],
         aliases: Default::default(),
     })?;
     for (at, (name, query)) in Library::default().all()?.into_iter().enumerate() {
@@ -81,6 +81,7 @@ fn job(landing: Location, lake: Location) -> Result<CompactJob> {
         now: Utc::now(),
         writer: writer(),
         watch: Default::default(),
+        stores: Stores::default(),
     })
 }
 

@@ -5,7 +5,8 @@ use crate::config::{Config, EngineKind};
 use crate::error::{Error, Result};
 use crate::query::local::{LocalConfig, LocalEngine, Reference};
 use crate::query::{Engine, Library};
-use crate::storage::Location;
+use crate::storage::Stores;
+use futures::future::try_join_all;
 use std::path::PathBuf;
 
 /// Who answers, and the tables that queries see beside the lake's.
@@ -29,7 +30,7 @@ impl EngineArgs {
     /// The engine that the flag names, else the configuration.
     pub(super) async fn open(&self, lake: &LakeArgs, config: &Config) -> Result<Box<dyn Engine>> {
         match self.engine.unwrap_or(config.query.engine) {
-            EngineKind::Local => Ok(Box::new(LocalEngine::new(self.local(lake, config)?)?)),
+            EngineKind::Local => Ok(Box::new(LocalEngine::new(self.local(lake, config).await?)?)),
         }
     }
 
@@ -38,15 +39,16 @@ impl EngineArgs {
         Library::new(self.queries.clone().or_else(|| config.query.folder.as_ref().map(PathBuf::from)))
     }
 
-    fn local(&self, lake: &LakeArgs, config: &Config) -> Result<LocalConfig> {
+    async fn local(&self, lake: &LakeArgs, config: &Config) -> Result<LocalConfig> {
         let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
         let configured = config.reference.iter().map(|(name, reference)| (name.clone(), reference.file.clone()));
         let configured = configured.filter(|(name, _)| !flags.iter().any(|(flag, _)| flag == name)).collect::<Vec<_>>();
-        let references = flags.iter().chain(&configured).map(|(name, file)| reference(name, file));
+        let stores = lake.stores(config);
+        let references = flags.iter().chain(&configured).map(|(name, file)| reference(&stores, name, file));
         Ok(LocalConfig {
-            lake: lake.lake(config)?,
+            lake: lake.lake(config, &stores).await?,
             database: lake.database(config),
-            references: references.collect::<Result<_>>()?,
+            references: try_join_all(references).await?,
             aliases: self.table.iter().map(|table| ("access".into(), table.clone())).collect(),
         })
     }
@@ -61,8 +63,8 @@ fn name_and_file(text: &str) -> Result<(String, String)> {
 }
 
 /// A reference table by its name and its CSV file.
-pub(super) fn reference(name: &str, file: &str) -> Result<Reference> {
+pub(super) async fn reference(stores: &Stores, name: &str, file: &str) -> Result<Reference> {
     let (folder, key) = file.rsplit_once('/').unwrap_or((".", file));
-    let folder = Location::open(if folder.is_empty() { "/" } else { folder })?;
+    let folder = stores.open(if folder.is_empty() { "/" } else { folder }).await?;
     Ok(Reference { name: name.into(), folder, key: key.into() })
 }

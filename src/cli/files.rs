@@ -33,7 +33,8 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let config = args.lake.config()?;
     let only = || (config.table.len() == 1).then(|| config.table.keys().next().cloned()).flatten();
     let table = args.table.or_else(only).ok_or_else(|| which(&config))?;
-    for file in files(&args.lake.lake(&config)?, &args.lake.database(&config), &table).await? {
+    let lake = args.lake.lake(&config, &args.lake.stores(&config)).await?;
+    for file in files(&lake, &args.lake.database(&config), &table).await? {
         match args.json {
             true => {
                 print(serde_json::to_string(&file).map_err(|e| Error::internal("cannot write JSON").caused_by(e))?)?

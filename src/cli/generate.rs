@@ -1,10 +1,9 @@
 //! `firelake generate`: a made-up access log, laid out as Firehose would.
 
-use super::common::{bytes, counted, print};
-use crate::config::Share;
+use super::common::{AwsArgs, bytes, counted, print};
+use crate::config::{Config, Share};
 use crate::error::{Error, Result};
 use crate::jobs::generate::{Compression, Delimiter, GenerateFormat, GenerateOptions, Generated, generate, hosts_csv};
-use crate::storage::Location;
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
 
@@ -49,6 +48,8 @@ pub(super) struct Args {
     /// Print a JSON object of what was written
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 impl Args {
@@ -70,7 +71,8 @@ impl Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<u8> {
-    let generated = generate(&args.options(), &Location::open(&args.landing)?).await?;
+    let landing = args.aws.stores(&Config::default()).open(&args.landing).await?;
+    let generated = generate(&args.options(), &landing).await?;
     if let Some(path) = &args.hosts {
         write_hosts(path)?;
     }

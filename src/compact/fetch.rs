@@ -1,6 +1,6 @@
 //! An object's body for a thread that decodes: small ones fetched whole and ahead, large ones as they are read.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::landing::{LandedObject, LocalBody};
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
@@ -49,7 +49,15 @@ fn unopened(error: std::io::Error) -> Error {
     Error::unreadable(what).caused_by(error)
 }
 
+/// An object that waits for a later run, or an end of the run where no object could be read now.
 fn unreadable(error: object_store::Error) -> Error {
+    let error = match error {
+        error @ object_store::Error::Generic { .. } => match Error::from(error) {
+            told if matches!(told.kind(), Kind::Credentials | Kind::TryAgain) => return told,
+            told => return Error::unreadable(told.chain().join(": ")).caused_by(told),
+        },
+        error => error,
+    };
     let what = match &error {
         object_store::Error::NotFound { .. } => "it is gone".into(),
         object_store::Error::Precondition { .. } => "it changed after it was listed".into(),

@@ -6,7 +6,7 @@ use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::landing::{self, LandedObject, has_date_folders};
 use crate::ledger::{Action, Appended, Commit, Ledger, Pins, Snapshot, Waiting};
-use crate::storage::Location;
+use crate::storage::{Location, RequestCounts, Stores};
 use crate::table::{FileSet, TableId, TableSchema};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -38,6 +38,8 @@ pub struct CompactJob {
     pub batch: BatchLimits,
     /// Threads and memory.
     pub work: WorkLimits,
+    /// Opens landing prefixes that only the ledger remembers, and counts requests.
+    pub stores: Stores,
     /// The clock.
     pub now: DateTime<Utc>,
     /// Who writes, for people who read the ledger.
@@ -90,6 +92,8 @@ pub struct CompactSummary {
     pub bytes_written: u64,
     /// Whether the catalog says what the ledger says.
     pub published: bool,
+    /// Requests to AWS by kind, each retry too; all zero where everything is on this machine.
+    pub requests: RequestCounts,
 }
 
 /// What a run did, and what a person should hear of it.
@@ -130,11 +134,18 @@ impl CompactJob {
     /// Usage: what was asked contradicts what the table is, or a landing folder does not exist. Storage, Ledger, TryAgain
     /// as the store and the ledger give them. What was committed before an error stands.
     pub async fn run(&self) -> Result<CompactReport> {
+        let before = self.stores.requests();
+        let mut report = self.run_uncounted().await?;
+        report.summary.requests = self.stores.requests().since(&before);
+        Ok(report)
+    }
+
+    async fn run_uncounted(&self) -> Result<CompactReport> {
         let folder = self.lake.join(self.table.database()).join(self.table.table());
         let ledger = Ledger::new(&folder);
         let mut snapshot = ledger.load().await?;
         self.check_tail(&ledger, &mut snapshot).await?;
-        let landing = self.landing_prefixes(snapshot.as_ref())?;
+        let landing = self.landing_prefixes(snapshot.as_ref()).await?;
         if let Some(state) = &mut snapshot {
             self.check_schema(state)?;
             self.check_landing(&ledger, state).await?;
@@ -218,10 +229,10 @@ impl CompactJob {
     }
 
     /// The landing prefixes of this run: the table's own and those that were asked for.
-    fn landing_prefixes(&self, snapshot: Option<&Snapshot>) -> Result<Vec<Location>> {
+    async fn landing_prefixes(&self, snapshot: Option<&Snapshot>) -> Result<Vec<Location>> {
         let mut prefixes: Vec<Location> = Vec::new();
         for url in snapshot.iter().flat_map(|snapshot| &snapshot.pins.landing) {
-            let pinned = Location::open_like(url, &self.landing)?;
+            let pinned = self.stores.open_like(url, &self.landing).await?;
             if pinned.url() != *url {
                 return Err(Error::usage(format!("the landing folder {url} is now a link to {}", pinned.url())).hint(
                     "objects are known by their URLs, so all would be compacted a second time: move the folder back, or mount it there",

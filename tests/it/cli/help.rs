@@ -34,7 +34,7 @@ fn help_of_the_program() {
 
 #[test]
 fn help_of_compact() {
-    assert_snapshot!(Sandbox::new().shown("compact --help"), @r#"
+    assert_snapshot!(Sandbox::new().shown("compact --help"), @r"
         $ firelake compact --help
         -- stdout
         Turn landed JSON objects into Parquet, each record exactly once, and publish
@@ -50,6 +50,13 @@ fn help_of_compact() {
 
               --config <FILE>
                   The configuration [default: firelake.toml, where there is one]
+
+              --region <NAME>
+                  The AWS region [default: as the AWS CLI finds it]
+
+              --endpoint-url <URL>
+                  Where S3, Glue and Athena are, if not at AWS [default: AWS_ENDPOINT_URL, or the one of the
+                  profile]
 
               --landing <URL>
                   A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is
@@ -92,7 +99,7 @@ fn help_of_compact() {
           -h, --help
                   Print help (see a summary with '-h')
         -- exit code 0
-        "#);
+        ");
 }
 
 #[test]
@@ -105,24 +112,51 @@ fn help_of_query() {
         Usage: firelake query [OPTIONS] [SQL|NAME]
 
         Arguments:
-          [SQL|NAME]  SQL, or the name of a query
+          [SQL|NAME]
+                  SQL, or the name of a query
 
         Options:
-              --lake <URL>                      The lake: a folder, or its URL
-              --database <NAME>                 The database of tables that name none [default: logs]
-              --config <FILE>                   The configuration [default: firelake.toml, where there is
-                                                one]
-          -f, --file <FILE>                     Read the query from a file (- for standard input)
-              --format <table|csv|json|ndjson>  How the answer is written [default: table]
-              --param <NAME=VALUE>              A value for a parameter of the query. May be repeated
-              --engine <ENGINE>                 Who answers: local (DataFusion, in this process) [default:
-                                                local]
-              --table <NAME>                    The table that stands in for `access`
-              --reference <NAME=FILE>           A CSV file to join with, as a table of that name. May be
-                                                repeated
-              --queries <DIR>                   A folder of your own named queries [default: `folder` of
-                                                [query] in firelake.toml]
-          -h, --help                            Print help
+              --lake <URL>
+                  The lake: a folder, or its URL
+
+              --database <NAME>
+                  The database of tables that name none [default: logs]
+
+              --config <FILE>
+                  The configuration [default: firelake.toml, where there is one]
+
+              --region <NAME>
+                  The AWS region [default: as the AWS CLI finds it]
+
+              --endpoint-url <URL>
+                  Where S3, Glue and Athena are, if not at AWS [default: AWS_ENDPOINT_URL, or the one of the
+                  profile]
+
+          -f, --file <FILE>
+                  Read the query from a file (- for standard input)
+
+              --format <table|csv|json|ndjson>
+                  How the answer is written
+
+                  [default: table]
+
+              --param <NAME=VALUE>
+                  A value for a parameter of the query. May be repeated
+
+              --engine <ENGINE>
+                  Who answers: local (DataFusion, in this process) [default: local]
+
+              --table <NAME>
+                  The table that stands in for `access`
+
+              --reference <NAME=FILE>
+                  A CSV file to join with, as a table of that name. May be repeated
+
+              --queries <DIR>
+                  A folder of your own named queries [default: `folder` of [query] in firelake.toml]
+
+          -h, --help
+                  Print help (see a summary with '-h')
 
         Examples:
           firelake query --lake lake "SELECT status, count(*) AS n FROM access GROUP BY 1 ORDER BY 2 DESC"

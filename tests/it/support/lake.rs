@@ -73,6 +73,7 @@ impl Lake {
             now: now(),
             writer: "a test".into(),
             watch: Default::default(),
+            stores: Default::default(),
         }
     }
 
