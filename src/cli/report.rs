@@ -152,7 +152,9 @@ struct Output<'a> {
 }
 
 fn create(path: &Path) -> Result<Output<'_>> {
-    let file = File::create(path).map_err(|e| Error::usage(format!("cannot write {}", path.display())).caused_by(e))?;
+    let file = File::create(path).map_err(|e| {
+        Error::usage(format!("cannot write {}", path.display())).caused_by(e).hint("its folder must be there")
+    })?;
     Ok(Output { path, file })
 }
 

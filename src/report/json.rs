@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::output::Format;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::time::Duration;
 
 #[derive(Serialize)]
 struct Query<'a> {
@@ -62,7 +63,7 @@ pub fn outcome(outcome: &Outcome) -> Result<String> {
             Verdict::Broken => "broken",
         },
         rows: answered.map(|answered| answered.rows),
-        seconds: outcome.took.as_secs_f64(),
+        seconds: seconds(outcome.took),
         expectations: expectations
             .map(|(at, expectation)| expected(expectation, checked(at)))
             .collect::<Result<_>>()?,
@@ -74,7 +75,7 @@ pub fn outcome(outcome: &Outcome) -> Result<String> {
 /// The last line: `{"summary":{…}}`.
 pub fn totals(totals: &Totals) -> Result<String> {
     let Totals { queries, ok, failed, broken, expectations, unmet, took } = *totals;
-    let summary = Summary { queries, ok, failed, broken, expectations, unmet, seconds: took.as_secs_f64() };
+    let summary = Summary { queries, ok, failed, broken, expectations, unmet, seconds: seconds(took) };
     written(&std::collections::BTreeMap::from([("summary", summary)]))
 }
 
@@ -94,6 +95,11 @@ fn expected<'a>(expectation: &'a Expectation, checked: Option<&'a Checked>) -> R
 fn broke(error: &Error) -> Broke<'_> {
     let mut chain = error.chain().into_iter();
     Broke { message: chain.next().unwrap_or_default(), causes: chain.collect(), hint: error.hint_text() }
+}
+
+/// Whole milliseconds.
+fn seconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e3).round() / 1e3
 }
 
 fn written(value: &impl Serialize) -> Result<String> {

@@ -52,9 +52,14 @@ fn cases(outcome: &Outcome) -> Result<Vec<Case>> {
         cases.push(Case { name: "is answered".into(), verdict: CaseVerdict::Passed });
     }
     if let (Err(error), Some(first)) = (&outcome.result, cases.first_mut()) {
-        first.verdict = CaseVerdict::Broke(error.message().into(), super::text::told(error));
+        first.verdict = CaseVerdict::Broke(first_line(error.message()), super::text::told(error));
     }
     Ok(cases)
+}
+
+/// A message is an attribute: line ends would not survive.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn case(expectation: &Expectation, checked: &Checked) -> Result<Case> {

@@ -22,7 +22,8 @@ pub fn outcome(outcome: &Outcome, name_width: usize, width: Option<usize>) -> Re
         text.push_str(&indented("nothing is expected of it"));
     }
     for (expectation, checked) in outcome.unmet() {
-        let wrong = format!("line {}: {}\n  {}", expectation.line, expectation.text, checked.sentence());
+        let colon = if checked.offending.total > 0 { ":" } else { "" };
+        let wrong = format!("line {}: {}\n  {}{colon}", expectation.line, expectation.text, checked.sentence());
         text.push_str(&indented(&wrong));
         let rows = checked.offending.written(Format::Table, width.map(|width| width.saturating_sub(INDENT + 2)))?;
         text.push_str(&indented(&indent(&rows, 2)));
