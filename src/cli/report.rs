@@ -21,7 +21,8 @@ A query says in its header what is expected of its answer, such as\n  \
 -- expect: rows = 0\n  \
 -- expect: max(requests) <= 1000\n  \
 -- expect: client_ip is not null\n\n\
-Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; 3 an expectation does not hold.")]
+Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; \
+3 an expectation does not hold.")]
 pub(super) struct Args {
     #[command(flatten)]
     lake: LakeArgs,

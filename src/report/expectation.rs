@@ -1,4 +1,5 @@
-//! `-- expect:` lines: what they say. `docs/report.md` is their reference, [`check`](super::check) decides whether it holds.
+//! `-- expect:` lines: what they say. `docs/report.md` is their reference; [`check`](super::check) decides whether it
+//! holds.
 
 use super::decimal::Decimal;
 use crate::error::{Error, Result};

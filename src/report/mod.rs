@@ -1,7 +1,8 @@
-//! Queries with expectations: run one after the other, checked while their answers stream by, and told in several formats.
+//! Queries with expectations: run one after the other, checked while their answers stream by, and told in several
+//! formats.
 //!
 //! - [`Expectation`]: one `-- expect:` line; `docs/report.md` is their reference.
-//! - [`Question`]: a query that is ready to run, [`run`] runs it, [`Outcome`] says how it went.
+//! - [`Question`]: a query that is ready to run, [`run()`] runs it, [`Outcome`] says how it went.
 //! - [`text`], [`json`], [`markdown`], [`junit`]: outcomes as people and programs read them.
 
 mod check;
