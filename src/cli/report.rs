@@ -3,6 +3,7 @@
 use super::common::{LakeArgs, print};
 use super::engine::EngineArgs;
 use crate::error::{Error, Result};
+use crate::output::reader_is_gone;
 use crate::query::{Library, QueryText, assignment, is_query_name};
 use crate::report::{Outcome, Question, Totals, json, junit, markdown, run as ask, text};
 use chrono::Utc;
@@ -53,7 +54,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let mut markdown_file = args.markdown.as_deref().map(create).transpose()?;
     let mut junit_file = args.junit.as_deref().map(create).transpose()?;
 
-    let mut shown = Shown::new(&questions, args.json);
+    let shown = Shown::new(&questions, args.json);
     let mut outcomes = Vec::new();
     for question in questions {
         shown.begin(&question.name);
@@ -192,20 +193,28 @@ impl Shown {
         self.bar.set_message(name.to_owned());
     }
 
-    fn end(&mut self, outcome: &Outcome) -> Result<()> {
+    fn end(&self, outcome: &Outcome) -> Result<()> {
         let told = match self.json {
             true => json::outcome(outcome)?,
             false => text::outcome(outcome, self.name_width, self.width)?,
         };
         self.bar.inc(1);
-        self.bar.suspend(|| print(told.trim_end()))
+        self.bar.suspend(|| self.print(told.trim_end()))
     }
 
-    fn totals(&mut self, totals: &Totals) -> Result<()> {
+    /// Where nobody reads on (`| head`), the queries still run: the exit code must not say that all is well.
+    fn print(&self, text: &str) -> Result<()> {
+        match print(text) {
+            Err(error) if reader_is_gone(&error) => Ok(()),
+            printed => printed,
+        }
+    }
+
+    fn totals(&self, totals: &Totals) -> Result<()> {
         self.bar.finish_and_clear();
         match self.json {
-            true => print(json::totals(totals)?),
-            false => print(format_args!("\n{}", text::totals(totals))),
+            true => self.print(&json::totals(totals)?),
+            false => self.print(&format!("\n{}", text::totals(totals))),
         }
     }
 }

@@ -190,7 +190,7 @@ impl Totals {
 impl Offending {
     /// Rows that are shown at most.
     pub const MOST: usize = 10;
-    /// How wide a table of them is in files: a wider one becomes a line a value.
+    /// How wide a table of them is where there is no terminal: a wider one becomes a line a value.
     const WIDTH: usize = 140;
 
     /// `12 rows break it; the first 10:`, or nothing.

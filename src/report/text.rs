@@ -1,6 +1,6 @@
 //! For people at a terminal: a line a query, and below it what is wrong.
 
-use super::{Outcome, Totals, Verdict};
+use super::{Offending, Outcome, Totals, Verdict};
 use crate::error::{Error, Result};
 use crate::output::{Format, escaped};
 use std::fmt::Write;
@@ -8,7 +8,8 @@ use std::fmt::Write;
 /// How far details are indented.
 const INDENT: usize = 8;
 
-/// A query's line, its name in `name_width` columns, and what is wrong with it. `width` is the terminal's.
+/// A query's line, its name in `name_width` columns, and what is wrong with it. `width` is the terminal's,
+/// where there is one.
 pub fn outcome(outcome: &Outcome, name_width: usize, width: Option<usize>) -> Result<String> {
     let mut text = format!("{:<INDENT$}{:<name_width$}  ", word(outcome.verdict()), outcome.question.name);
     match &outcome.result {
@@ -25,7 +26,8 @@ pub fn outcome(outcome: &Outcome, name_width: usize, width: Option<usize>) -> Re
         let colon = if checked.offending.total > 0 { ":" } else { "" };
         let wrong = format!("line {}: {}\n  {}{colon}", expectation.line, expectation.text, checked.sentence());
         text.push_str(&indented(&wrong));
-        let rows = checked.offending.written(Format::Table, width.map(|width| width.saturating_sub(INDENT + 2)))?;
+        let width = width.map_or(Offending::WIDTH, |width| width.saturating_sub(INDENT + 2));
+        let rows = checked.offending.written(Format::Table, Some(width))?;
         text.push_str(&indented(&indent(&rows, 2)));
     }
     if let Some(footer) = outcome.result.as_ref().ok().and_then(|answered| answered.footer.as_ref()) {

@@ -178,6 +178,16 @@ fn the_exit_code_tells_what_is_worst() {
 }
 
 #[test]
+fn the_exit_code_stays_where_nobody_reads_the_output() {
+    let sandbox = checks();
+    let mut child = sandbox.start("report --lake lake checks/1_passing.sql checks/2_failing.sql --junit report.xml");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(read(&sandbox, "report.xml").contains("failures=\"4\""));
+}
+
+#[test]
 fn as_json() {
     let sandbox = checks();
     let told = sandbox.run("report --lake lake checks --json").exits(1);
