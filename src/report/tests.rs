@@ -264,3 +264,56 @@ fn a_broken_query_outweighs_what_does_not_hold() {
     let told = Totals { broken: 2, unmet: 1, ..Default::default() }.failure().unwrap();
     assert_eq!(told.message(), "2 queries broke, 1 expectation does not hold");
 }
+
+/// A query that is answered, with an expectation that does not hold and a footer, and one that breaks.
+async fn outcomes() -> Vec<Outcome> {
+    let took = Duration::from_millis(1234);
+    let failing = question("-- Numbers\n-- expect: n < 19\n-- expect: rows > 0");
+    let mut answered = run(&Counting { batches: 2, breaks: false }, &failing).await.unwrap();
+    answered.footer = Some("2 MB scanned, $0.00001".into());
+    let broken = question("-- expect: rows = 0\n-- expect: n = 1");
+    let error = Error::query("first\nsecond").hint("do \u{1b}[31m otherwise");
+    [(failing, Ok(answered)), (broken, Err(error))].map(|(question, result)| Outcome { question, result, took }).into()
+}
+
+#[tokio::test]
+async fn as_junit() {
+    insta::assert_snapshot!(junit::file(&outcomes().await).unwrap(), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="firelake report" tests="4" failures="1" errors="1" skipped="1" time="2.468">
+          <testsuite name="checks/a.sql" tests="2" failures="1" errors="0" skipped="0" time="1.234">
+            <testcase classname="checks/a.sql" name="n &lt; 19" time="0.617">
+              <failure message="n &lt; 19: 1 row breaks it" type="expectation">┌────┐
+        │  n │
+        ╞════╡
+        │ 19 │
+        └────┘
+        </failure>
+            </testcase>
+            <testcase classname="checks/a.sql" name="rows &gt; 0" time="0.617"/>
+            <system-out>2 MB scanned, $0.00001</system-out>
+          </testsuite>
+          <testsuite name="checks/a.sql" tests="2" failures="0" errors="1" skipped="1" time="1.234">
+            <testcase classname="checks/a.sql" name="rows = 0" time="0.617">
+              <error message="first" type="query">first
+        second
+        hint: do \x1b[31m otherwise</error>
+            </testcase>
+            <testcase classname="checks/a.sql" name="n = 1" time="0.617">
+              <skipped message="the query broke"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
+}
+
+#[tokio::test]
+async fn a_footer_is_in_every_format() {
+    let outcomes = outcomes().await;
+    let text = text::outcome(&outcomes[0], 10, None).unwrap();
+    assert!(text.ends_with("\n        2 MB scanned, $0.00001\n"), "{text}");
+    assert!(markdown::page(&outcomes).unwrap().contains("\n```\n\n2 MB scanned, $0.00001\n\n## checks/a.sql"));
+    assert!(json::outcome(&outcomes[0]).unwrap().ends_with(",\"footer\":\"2 MB scanned, $0.00001\"}"));
+    let broken = text::outcome(&outcomes[1], 10, None).unwrap();
+    assert!(broken.ends_with("\n        first\n        second\n        hint: do \\x1b[31m otherwise\n"), "{broken}");
+}
