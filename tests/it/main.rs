@@ -3,12 +3,14 @@
 //! - [`arrows`]: which module may import which, and who may print or read the clock.
 //! - [`truth`]: what queries answer, against what the generator drew.
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
+//! - [`aws`]: what needs S3, Glue and Athena, against the project's own stand-in.
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
 //! - [`cli`]: what the program prints.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arrows;
+mod aws;
 mod bad_input;
 mod cli;
 mod exactly_once;

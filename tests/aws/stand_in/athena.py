@@ -21,7 +21,7 @@ from typing import Any
 
 from ministack.services import athena as store
 
-from . import sql, statements, storage, workgroups
+from . import engine_trino, sql, statements, storage, workgroups
 from .api import Action, Reply, Request, answering, invalid_request, page
 from .failure import SYSTEM, QueryFailed
 from .results import Result, csv_file, txt_file
@@ -208,7 +208,7 @@ def start(request: Request) -> Reply:
         raise invalid_request(f"WorkGroup {workgroup['Name']} is disabled")
     query = Query(request, workgroup)
     try:
-        sql.check(request["QueryString"])
+        sql.check(request["QueryString"], engine_trino.check_syntax if engine_trino.URL else sql.parse)
     except QueryFailed as failure:
         raise invalid_request(failure.message, "MALFORMED_QUERY") from failure
     store._executions[query.id] = query

@@ -57,6 +57,16 @@ class Trino:
         return Result([as_column(found["name"], found["type"]) for found in columns], shown)
 
 
+def check_syntax(sql: str) -> None:
+    """Trino parses what it prepares, and looks at no table for it; the text stands one line lower there."""
+    try:
+        Trino("default").execute(f"PREPARE checked FROM\n{sql}")
+    except QueryFailed as failure:
+        if failure.message.startswith("SYNTAX_ERROR: "):
+            message = failure.message.removeprefix("SYNTAX_ERROR: ")
+            raise QueryFailed(re.sub(r"^line (\d+)", lambda line: f"line {int(line[1]) - 1}", message), 1100) from failure
+
+
 def as_column(name: str, kind: str) -> Column:
     """`decimal(12,2)` and `timestamp(3) with time zone` as Athena's type, precision and scale."""
     simple = re.sub(r"\(.*\)", "", kind)
@@ -68,6 +78,8 @@ def as_athena(error: dict[str, Any]) -> QueryFailed:
     message, place = error["message"], error.get("errorLocation")
     if place and not message.startswith("line "):
         message = f"line {place['lineNumber']}:{place['columnNumber']}: {message}"
+    if error["errorName"] == "COLUMN_NOT_FOUND":
+        message += " or requester is not authorized to access requested resources"
     kinds = {"USER_ERROR": USER, "INTERNAL_ERROR": SYSTEM, "INSUFFICIENT_RESOURCES": OTHER, "EXTERNAL": OTHER}
     return QueryFailed(f"{error['errorName']}: {message}", 1006, kinds.get(error["errorType"], SYSTEM))
 

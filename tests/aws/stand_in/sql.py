@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import sqlglot
 from sqlglot import exp
@@ -85,10 +86,10 @@ KNOWN_WORDS = frozenset(
 )
 
 
-def check(sql: str) -> None:
-    """What Athena finds when a query is submitted: text that is no statement at all, or no SQL."""
+def check(sql: str, syntax: Callable[[str], object]) -> None:
+    """What Athena finds when a query is submitted: text that is no statement at all, or no SQL, as `syntax` sees it."""
     word = first_word(sql)
     if word not in KNOWN_WORDS:
         raise QueryFailed(f"line 1:1: mismatched input '{word or '<EOF>'}'. Expecting: 'SELECT', 'WITH', <query>", 1100)
     if word in ("select", "with", "values", "insert"):
-        parse(stripped(sql))
+        syntax(stripped(sql))

@@ -66,8 +66,7 @@ def execute(run: Run, text: str) -> Result:
 
 def dispatch(run: Run, text: str) -> Result:
     if engine_trino.URL and sql.first_word(text) in ("select", "with", "values", "table", "explain"):
-        run.engine = Trino(run.database)
-        return run.engine.execute(text)
+        return by_trino(run, text)
     if (ddl := ministack._parse_ddl(text)) is not None:
         return create_or_drop_table(run, ddl)
     for pattern, act in STATEMENTS:
@@ -81,6 +80,14 @@ def dispatch(run: Run, text: str) -> Result:
     if isinstance(tree, exp.Query):
         return run.duckdb().select(tree)
     raise QueryFailed(f"NOT_SUPPORTED: the stand-in does not know this statement: {text[:80]}")
+
+
+def by_trino(run: Run, text: str) -> Result:
+    run.engine = Trino(run.database)
+    result = run.engine.execute(text)
+    if sql.first_word(text) == "explain":
+        return lines("Query Plan", "\n".join(row[0] or "" for row in result.rows).split("\n"))
+    return result
 
 
 # ---- the catalog ----
