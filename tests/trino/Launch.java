@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -71,7 +72,8 @@ public class Launch {
     }
 
     private static boolean answers(String url, String query) throws Exception {
-        String body = send(HttpRequest.newBuilder(URI.create(url + "/v1/statement")).POST(HttpRequest.BodyPublishers.ofString(query)));
+        URI statement = URI.create(url + "/v1/statement");
+        String body = send(HttpRequest.newBuilder(statement).POST(BodyPublishers.ofString(query)));
         for (Matcher next = NEXT.matcher(body); next.find(); next = NEXT.matcher(body)) {
             body = send(HttpRequest.newBuilder(URI.create(next.group(1))));
         }

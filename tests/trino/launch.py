@@ -1,4 +1,4 @@
-"""Installs Trino below a target folder, configures a run of it, and becomes it. Called by `serve`, which has looked for the tools."""
+"""Installs Trino below a target folder, configures a run of it, and becomes it. `serve` calls it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def tool(*command: str) -> None:
     try:
         subprocess.run(command, cwd=HERE, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     except (OSError, subprocess.CalledProcessError) as problem:
-        fail(f"cannot install Trino: {problem}", "its own message is above; Maven needs Maven Central, or a mirror of it")
+        fail(f"cannot install Trino: {problem}", "its own message is above; Maven needs Maven Central or a mirror")
 
 
 def install(home: Path) -> None:
@@ -76,8 +76,10 @@ def install(home: Path) -> None:
         if (home / "complete").exists():
             return
         print(f"installing Trino {VERSION} into {home}: some minutes", file=sys.stderr)
-        tool("mvn", "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={home}/lib")
-        tool("mvn", "-B", "-q", "dependency:copy", f"-Dartifact=io.trino:trino-hive:{VERSION}:zip", f"-DoutputDirectory={home}/zip")
+        hive = f"io.trino:trino-hive:{VERSION}:zip"
+        maven = ("mvn", "--batch-mode", "--quiet")
+        tool(*maven, "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={home}/lib")
+        tool(*maven, "dependency:copy", f"-Dartifact={hive}", f"-DoutputDirectory={home}/zip")
         with zipfile.ZipFile(home / "zip" / f"trino-hive-{VERSION}.zip") as plugin:
             plugin.extractall(home / "plugin")
         tool("javac", "-cp", f"{home}/lib/*", "-d", str(home), str(HERE / "Launch.java"))
@@ -121,7 +123,8 @@ def become_trino(home: Path, port: int, aws: str | None, account: str) -> NoRetu
     os.chdir(run)
     os.execvp("java", [
         "java", "-Xmx2g", "-XX:+UseG1GC", "-Duser.timezone=UTC", "-Djdk.attach.allowAttachSelf=true",
-        "--add-opens=java.base/java.nio=ALL-UNNAMED", "-cp", f"{home}:{home}/lib/*", f"-Dconfig={run}/config.properties",
+        "--add-opens=java.base/java.nio=ALL-UNNAMED", f"-Dconfig={run}/config.properties",
+        "-cp", f"{home}:{home}/lib/*",
         "Launch", VERSION, f"http://127.0.0.1:{port}", first, f"{run}/start.log",
     ])
 
@@ -130,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests/trino/serve", description="A real Trino on 127.0.0.1.")
     parser.add_argument("target", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--aws", metavar="URL", help="the stand-in for Glue and S3")
-    parser.add_argument("--account", metavar="ID", default="000000000000", help="whose Glue: 12 digits (default: %(default)s)")
+    parser.add_argument("--account", metavar="ID", default="000000000000", help="whose Glue (default: %(default)s)")
     parser.add_argument("--port", type=int, help="rather than one that is free")
     parser.add_argument("--check", action="store_true", help="only install")
     given = parser.parse_args()

@@ -50,10 +50,8 @@ def bind(sql: str, parameters: list[str]) -> str:
             pieces += [sql[end : found.start()], waiting.pop(0) if waiting else "NULL"]
             end = found.end()
     if asked != len(parameters):
-        raise QueryFailed(
-            f"INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: expected {asked} but found {len(parameters)}",
-            1100,
-        )
+        numbers = f"expected {asked} but found {len(parameters)}"
+        raise QueryFailed(f"INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: {numbers}", 1100)
     return "".join(pieces) + sql[end:]
 
 
@@ -81,8 +79,8 @@ def kind_of(sql: str) -> tuple[str, str]:
 
 
 KNOWN_WORDS = frozenset(
-    "select with values table insert unload execute delete update merge show describe desc explain create drop alter msck "
-    "prepare deallocate vacuum optimize analyze".split()
+    "select with values table insert unload execute delete update merge show describe desc explain create drop alter "
+    "msck prepare deallocate vacuum optimize analyze".split()
 )
 
 

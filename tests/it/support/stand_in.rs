@@ -43,7 +43,7 @@ fn start() -> Server {
     Server { url, process }
 }
 
-/// An access key id of 12 digits, never given twice: the stand-in takes it for the account, so each caller has a Glue of its own.
+/// An access key id of 12 digits, never given twice: the stand-in takes it for the account, each with its own Glue.
 pub fn account() -> String {
     format!("{:012}", 100_000_000_000 + unique() % 900_000_000_000)
 }
@@ -65,7 +65,7 @@ pub fn create_bucket(account: &str, name: &str) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// One plain request; the signature is not looked at, only who signs it for which service. Headers end with `\r\n` each.
+/// One plain request; of the signature only account and service are looked at. Each header ends with `\r\n`.
 pub fn request(
     account: &str,
     service: &str,
