@@ -3,9 +3,9 @@
 //! - [`arrows`]: which module may import which, and who may print or read the clock.
 //! - [`truth`]: what queries answer, against what the generator drew.
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
-//! - [`aws`]: what needs S3, Glue and Athena, against the project's own stand-in.
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
 //! - [`cli`]: what the program prints.
+//! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
