@@ -2,3 +2,4 @@
 
 mod chain;
 mod s3;
+mod stand_in;
