@@ -1,8 +1,7 @@
 //! `firelake compact`: one table by flags, or every table of `firelake.toml`.
 
-use super::common::{LakeArgs, bytes, count, counted, print, schema};
+use super::common::{LakeArgs, bytes, catalog, count, counted, print, schema};
 use super::progress;
-use crate::catalog::FileCatalog;
 use crate::compact::{BatchLimits, WorkLimits};
 use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
 use crate::error::{Error, Result};
@@ -11,7 +10,6 @@ use crate::storage::Stores;
 use crate::table::TableId;
 use chrono::{TimeDelta, Utc};
 use futures::future::try_join_all;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const LOOKBACK: Duration = Duration::from_secs(72 * 3600);
@@ -29,7 +27,7 @@ pub(super) struct Args {
     /// The table [default: the schema's name; without flags, every table of firelake.toml]
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// Where the table is published: file (in the lake itself) [default: file]
+    /// Where the table is published: file (in the lake itself) or glue (AWS Glue, for Athena) [default: file]
     #[arg(long, value_name = "KIND")]
     catalog: Option<CatalogKind>,
     /// Leave objects younger than this for a later run [default: 0s]
@@ -110,9 +108,7 @@ impl Args {
             let span = flag.or(file).map_or(default, |span| span.0);
             TimeDelta::from_std(span).map_err(|e| Error::usage(format!("a span of {span:?} is too long")).caused_by(e))
         };
-        let catalog = match self.catalog.unwrap_or(config.catalog) {
-            CatalogKind::File => Arc::new(FileCatalog::new(&lake)),
-        };
+        let catalog = catalog(self.catalog.unwrap_or(config.catalog), &lake, stores).await?;
         Ok(CompactJob {
             table: TableId::new(&self.lake.database(config), name)?,
             landing: try_join_all(landing.iter().map(|text| stores.open(text))).await?,

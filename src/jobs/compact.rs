@@ -1,6 +1,6 @@
 //! The scheduled run of one table: list, compact, publish.
 
-use crate::catalog::{Catalog, publish};
+use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates, full_listing_is_due};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -201,7 +201,7 @@ impl CompactJob {
 
     /// A failure here costs nothing but time: the commits stand, and the next run publishes them.
     async fn publish(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, report: &mut CompactReport) {
-        match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot).await {
+        match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot, Reach::Changed).await {
             Ok(_) => report.summary.published = true,
             Err(error) => {
                 report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table)))

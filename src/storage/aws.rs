@@ -81,6 +81,13 @@ impl Aws {
         Aws { config, ..self }
     }
 
+    /// The same with connections that are kept apart from all others: those of one test's runtime end with it.
+    #[cfg(test)]
+    pub(crate) fn with_connections(self, connections: &TestConnections) -> Self {
+        let config = self.config.into_builder().http_client(connections.0.clone()).build();
+        Aws { config, ..self }
+    }
+
     /// For the clients of the SDK. A region is set even where only an endpoint was given.
     ///
     /// # Errors
@@ -120,7 +127,7 @@ impl Aws {
     }
 
     /// The clock that requests are signed by.
-    pub(super) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         self.config.time_source().unwrap_or_default().now()
     }
 
@@ -171,20 +178,34 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The one TLS stack, with the proxy that the environment names. Shared, so that connections are.
+/// Connections of their own, for [`Aws::with_connections`].
+#[cfg(test)]
+#[derive(Debug, Clone)]
+pub(crate) struct TestConnections(SharedHttpClient);
+
+#[cfg(test)]
+impl Default for TestConnections {
+    fn default() -> Self {
+        TestConnections(new_http_client())
+    }
+}
+
+/// Shared, so that connections are.
 fn http_client() -> SharedHttpClient {
     static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
-    let build = || {
-        aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
-            let mut connector = Connector::builder()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-                .proxy_config(ProxyConfig::from_env());
-            if let Some(settings) = settings {
-                connector = connector.connector_settings(settings.clone());
-            }
-            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector.build()
-        })
-    };
-    CLIENT.get_or_init(build).clone()
+    CLIENT.get_or_init(new_http_client).clone()
+}
+
+/// The one TLS stack, with the proxy that the environment names.
+fn new_http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .proxy_config(ProxyConfig::from_env());
+        if let Some(settings) = settings {
+            connector = connector.connector_settings(settings.clone());
+        }
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
 }

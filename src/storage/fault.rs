@@ -87,6 +87,8 @@ impl Meaning {
             | "RequestLimitExceeded"
             | "TooManyRequestsException"
             | "OperationTimeoutException"
+            | "ConcurrentModificationException"
+            | "ResourceNotReadyException"
             | "ServiceUnavailable"
             | "ServiceUnavailableException"
             | "InternalError"
@@ -156,7 +158,12 @@ impl Fault {
                 let error = context.err();
                 let code = error.code().map(str::to_owned);
                 let message = error.message().map_or_else(|| chain(error), str::to_owned);
-                (Meaning::of(code.as_deref(), None), code, message)
+                let meaning = match Meaning::of(code.as_deref(), None) {
+                    // "Signature expired: … is now earlier than …", "Signature not yet current: …"
+                    Meaning::Unknown if message.starts_with("Signature ") => Meaning::Clock,
+                    meaning => meaning,
+                };
+                (meaning, code, message)
             }
             SdkError::ConstructionFailure(_) => {
                 (lacks_credentials(&error).unwrap_or(Meaning::Other), None, chain(&error))
@@ -168,6 +175,12 @@ impl Fault {
             _ => (Meaning::Other, None, chain(&error)),
         };
         Fault { code, message, ..Self::new(action, resource, meaning) }
+    }
+
+    /// From the error that a batch call tells of one of its items.
+    pub fn of_item(action: &str, resource: &str, code: &str, message: &str) -> Self {
+        let told = Self::new(action, resource, Meaning::of(Some(code), None));
+        Fault { code: Some(code.into()), message: message.into(), ..told }
     }
 
     /// From an error of object_store's S3 client, whose text holds the answer of S3 (an XML document with code and message).

@@ -1,7 +1,7 @@
 //! A lake in memory, its ledger, and a catalog to be published to.
 
 use super::faults::{Faults, Faulty};
-use crate::catalog::{Catalog, Changes, Published, files_at, plan, publish};
+use crate::catalog::{Catalog, Changes, Published, Reach, drift, files_at, plan, publish};
 use crate::error::Result;
 use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, Pins, Snapshot};
 use crate::storage::Location;
@@ -165,11 +165,11 @@ impl Rig {
     }
 
     pub(crate) async fn publish_from(&self, snapshot: &mut Snapshot) -> Result<Published> {
-        publish(&self.id, &self.table, &self.ledger, &*self.catalog, snapshot).await
+        publish(&self.id, &self.table, &self.ledger, &*self.catalog, snapshot, Reach::Changed).await
     }
 
     pub(crate) async fn publish_at(&self, location: &Location) -> Result<Published> {
-        publish(&self.id, location, &self.ledger, &*self.catalog, &mut self.history[0].clone()).await
+        publish(&self.id, location, &self.ledger, &*self.catalog, &mut self.history[0].clone(), Reach::Changed).await
     }
 
     /// Publishes, checks readers before and after, and that the catalog is at the head.
@@ -182,7 +182,21 @@ impl Rig {
     }
 
     pub(crate) async fn plan(&self) -> [Changes; 2] {
-        plan(&self.id, &self.table, &self.ledger, &*self.catalog, &mut self.history[0].clone()).await.unwrap()
+        let mut snapshot = self.history[0].clone();
+        plan(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot, Reach::Changed).await.unwrap()
+    }
+
+    /// Publishes with all partitions compared.
+    pub(crate) async fn publish_reaching_all(&self) -> Published {
+        let mut snapshot = self.history[0].clone();
+        publish(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot, Reach::All).await.unwrap()
+    }
+
+    /// What differs from the ledger, a line each.
+    pub(crate) async fn drift(&self) -> Vec<String> {
+        let mut snapshot = self.history[0].clone();
+        let found = drift(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot).await.unwrap();
+        found.iter().map(ToString::to_string).collect()
     }
 
     /// Every object of the lake with its size.

@@ -1,0 +1,163 @@
+//! What others changed in a catalog: all of it compared with the ledger, not only what a watermark leaves open.
+
+use super::publish::{Look, compare};
+use super::{Catalog, PartitionChange, PartitionEntry, TableChange};
+use crate::error::Result;
+use crate::ledger::{Ledger, Snapshot};
+use crate::storage::Location;
+use crate::table::{Partition, TableId};
+use serde::Serialize;
+use std::fmt;
+
+/// One thing that a catalog says otherwise than the ledger. Prints as a line that says who is right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The catalog's table, with its database.
+    pub table: String,
+    /// Its partition, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Partition>,
+    /// What it is.
+    pub drift: Drift,
+    /// What the catalog says, what it should say.
+    pub told: String,
+}
+
+/// Kinds of difference between a catalog and the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    /// A table or a partition is not there.
+    Missing,
+    /// Files are looked for in the wrong place.
+    Elsewhere,
+    /// The table is not defined as firelake defines it.
+    Definition,
+    /// A partition that firelake did not make. Told and left alone: whose it is, firelake cannot know (I6).
+    Unknown,
+    /// A commit that is not published yet: nobody's fault, and no drift.
+    Pending,
+}
+
+impl Drift {
+    /// Whether publishing would make it right.
+    pub fn is_repaired(self) -> bool {
+        self != Drift::Unknown
+    }
+
+    /// Whether somebody else did it.
+    pub fn is_foreign(self) -> bool {
+        self != Drift::Pending
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.drift {
+            Drift::Missing => '-',
+            Drift::Unknown => '+',
+            Drift::Elsewhere | Drift::Definition | Drift::Pending => '~',
+        };
+        write!(f, "{sign} {}", self.table)?;
+        self.partition.iter().try_for_each(|partition| write!(f, " {partition}"))?;
+        write!(f, " {}", self.told)
+    }
+}
+
+/// Compares the definition and all partitions of both of a table's catalog tables with the ledger. Changes nothing.
+///
+/// # Errors
+/// Those of [`plan`](super::plan).
+pub async fn drift(
+    table: &TableId,
+    location: &Location,
+    ledger: &Ledger,
+    catalog: &dyn Catalog,
+    snapshot: &mut Snapshot,
+) -> Result<Vec<Finding>> {
+    let looks = compare(table, location, ledger, catalog, snapshot).await?;
+    Ok(looks.iter().flat_map(findings).collect())
+}
+
+fn findings(look: &Look) -> Vec<Finding> {
+    let find = |partition: Option<&Partition>, (drift, told): (Drift, String)| Finding {
+        table: look.wanted.name(),
+        partition: partition.cloned(),
+        drift,
+        told,
+    };
+    let mut found: Vec<Finding> = definition(look).into_iter().map(|told| find(None, told)).collect();
+    if look.actual.table.is_none() {
+        return found;
+    }
+    let published = published(look);
+    let moved = look.changes.partitions.iter();
+    found
+        .extend(moved.map(|change| find(Some(&change.partition), partition(change, look.actual.watermark, published))));
+    let unknown = look.actual.partitions.iter().filter(|(partition, _)| !look.wanted.knows(partition));
+    found.extend(unknown.map(|(partition, entry)| find(Some(partition), not_ours(entry))));
+    found
+}
+
+/// A commit that is published for sure: the watermark, or what a partition shows.
+fn published(look: &Look) -> u64 {
+    let shown = look.actual.partitions.values().map(|entry| entry.commit).max();
+    look.actual.watermark.max(shown.unwrap_or(0))
+}
+
+fn definition(look: &Look) -> Vec<(Drift, String)> {
+    let (from, to) = match &look.changes.definition {
+        None => return Vec::new(),
+        Some(TableChange::Create(to)) => {
+            let told = "is not in the catalog: dropped, or never published; the ledger is right";
+            return vec![(Drift::Missing, format!("{told}: {}", to.location))];
+        }
+        Some(TableChange::Update { from, to }) => (from, to),
+    };
+    let mut found: Vec<(Drift, String)> =
+        from.odd.iter().map(|odd| (Drift::Definition, format!("was changed: {odd}; firelake is right"))).collect();
+    if from.location != to.location {
+        let drift = if from.partition_keys.is_empty() { Drift::Pending } else { Drift::Elsewhere };
+        found.push((drift, format!("points at {}; the ledger is right: {}", from.location, to.location)));
+    }
+    if from.partition_keys != to.partition_keys {
+        let told =
+            format!("has the partition keys {:?}; the ledger is right: {:?}", from.partition_keys, to.partition_keys);
+        found.push((Drift::Definition, told));
+    }
+    let words = |columns: &[super::CatalogColumn]| -> Vec<String> {
+        columns.iter().map(|column| format!("{} {}", column.name, column.hive_type)).collect()
+    };
+    let (has, wants) = (words(&from.columns), words(&to.columns));
+    let lacks = wants.iter().filter(|column| !has.contains(column));
+    found.extend(lacks.map(|column| (Drift::Definition, format!("has no column {column}; the ledger is right"))));
+    let foreign = has.iter().filter(|column| !wants.contains(column));
+    found.extend(
+        foreign.map(|column| (Drift::Definition, format!("has a column {column}; the ledger has none like it"))),
+    );
+    if has != wants && found.is_empty() {
+        found.push((Drift::Definition, "has its columns in another order; the ledger is right".into()));
+    }
+    found
+}
+
+/// A partition that the ledger's last change of it did not reach yet is pending, and so is one that is missing, as long as
+/// nothing later is published. What the watermark vouches for, somebody changed.
+fn partition(change: &PartitionChange, watermark: u64, published: u64) -> (Drift, String) {
+    let to = format!("{} (commit {})", change.to.location, change.to.commit);
+    match &change.from {
+        None if change.to.commit <= published => (Drift::Missing, format!("is missing; the ledger is right: {to}")),
+        None => (Drift::Pending, format!("is not published yet: {to}")),
+        Some(from) if from.commit < change.to.commit && change.to.commit > watermark && from.commit > 0 => {
+            (Drift::Pending, format!("is published as of commit {}, not yet {to}", from.commit))
+        }
+        Some(from) => {
+            let told = format!("points at {} (commit {}); the ledger is right: {to}", from.location, from.commit);
+            (Drift::Elsewhere, told)
+        }
+    }
+}
+
+fn not_ours(entry: &PartitionEntry) -> (Drift, String) {
+    (Drift::Unknown, format!("at {} is no partition of firelake: left alone", entry.location))
+}
