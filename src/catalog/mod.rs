@@ -10,18 +10,22 @@
 mod changes;
 mod drift;
 mod file;
+mod foreign;
 mod glue;
 mod publish;
 mod read;
+mod reference;
 #[cfg(test)]
 pub(crate) mod suite;
 
 pub use changes::{Changes, PartitionChange, TableChange};
 pub use drift::{Drift, Finding, drift};
 pub use file::FileCatalog;
+pub use foreign::{CsvLayout, ForeignPartition, ForeignTable, Layout};
 pub use glue::GlueCatalog;
 pub use publish::{Actual, Placement, Published, Reach, Wanted, desired, diff, plan, publish};
 pub use read::{files, files_at};
+pub use reference::{REFERENCE_PARAMETER, ReferenceTable, publish_reference};
 
 use crate::error::{Error, Result};
 use crate::table::{HiveType, Partition};
@@ -73,6 +77,33 @@ pub trait Catalog: Send + Sync {
     /// Makes the changes: the definition first, then the partitions. Each partition moves whole (I3); a failure may leave
     /// some of them unmoved, and making the same changes again is harmless.
     async fn apply(&self, changes: &Changes) -> Result<Applied>;
+
+    /// Whether engines read what this catalog names and nothing else, so that reference tables are to be published, too.
+    fn wants_references(&self) -> bool {
+        false
+    }
+
+    /// Makes a reference table, or moves it; gives whether anything changed. Only where they are wanted.
+    async fn publish_reference(&self, reference: &ReferenceTable) -> Result<bool> {
+        Err(Error::internal(format!("the {} catalog takes no reference table {}", self.name(), reference.id)))
+    }
+
+    /// A table whoever made it, for readers; `None` where there is none. A catalog that holds firelake's tables only, which
+    /// readers find by their ledgers, has none for them.
+    async fn foreign(&self, _database: &str, _table: &str) -> Result<Option<ForeignTable>> {
+        Ok(None)
+    }
+
+    /// All partitions of a table that [`foreign`](Catalog::foreign) gave.
+    async fn foreign_partitions(&self, _database: &str, _table: &str) -> Result<Vec<ForeignPartition>> {
+        Ok(Vec::new())
+    }
+}
+
+impl std::fmt::Debug for dyn Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} catalog", self.name())
+    }
 }
 
 /// What became of [`Changes`]. Both are normal outcomes.

@@ -5,7 +5,7 @@ use crate::config::{CatalogKind, Config, DEFAULT_DATABASE, is_schema_file};
 use crate::error::{Error, Result};
 use crate::storage::{AwsOptions, Location, Stores};
 use crate::table::{TableSchema, shipped_schema, shipped_schemas};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -130,6 +130,12 @@ pub(super) fn counted(n: u64, what: &str) -> String {
 /// Bytes as people say them.
 pub(super) fn bytes(n: u64) -> String {
     indicatif::HumanBytes(n).to_string()
+}
+
+/// The columns of the terminal that stdout goes to, where it does.
+pub(super) fn terminal_width() -> Option<usize> {
+    let width = || comfy_table::Table::new().width().map(usize::from);
+    std::io::stdout().is_terminal().then(width).flatten()
 }
 
 /// A line of data on stdout.

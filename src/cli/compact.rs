@@ -243,10 +243,10 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
                 text +=
                     &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
             }
-            if report.by_delivery > 0 {
+            if s.rows_by_delivery > 0 {
                 text += &format!(
                     "\n  {} without a usable event time went by the delivery time",
-                    counted(report.by_delivery, "row")
+                    counted(s.rows_by_delivery, "row")
                 );
             }
         }
@@ -254,10 +254,10 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     if !s.requests.is_empty() {
         text += &format!("\n  requests: {}", s.requests);
     }
-    if report.settling > 0 {
+    if s.objects_settling > 0 {
         text += &format!(
             "\n  {} left for a later run: younger than --settle, or named as an upload under way (#17)",
-            counted(report.settling as u64, "object")
+            counted(s.objects_settling, "object")
         );
     }
     text

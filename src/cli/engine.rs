@@ -50,6 +50,8 @@ impl EngineArgs {
             database: lake.database(config),
             references: try_join_all(references).await?,
             aliases: self.table.iter().map(|table| ("access".into(), table.clone())).collect(),
+            catalog: None,
+            stores,
         })
     }
 }

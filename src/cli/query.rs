@@ -9,7 +9,7 @@ use crate::query::{Answer, Bound, Engine, QueryText, assignment};
 use arrow::array::AsArray;
 use chrono::Utc;
 use futures::TryStreamExt;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -75,7 +75,7 @@ impl Args {
 async fn answer(engine: &dyn Engine, bound: &Bound, format: Format) -> Result<u64> {
     let mut answer = engine.run(bound).await?;
     let stdout = std::io::stdout();
-    let width = if stdout.is_terminal() { comfy_table::Table::new().width().map(usize::from) } else { None };
+    let width = super::common::terminal_width();
     let mut out = BufWriter::new(stdout.lock());
     if format == Format::Table && is_plan(&answer) {
         return plan(answer, &mut out).await;

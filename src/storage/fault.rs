@@ -1,12 +1,13 @@
 //! What a service of AWS means by an error: who may not do what, where, and what to do about it.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, causes};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
 
 /// An error of S3, Glue, Athena or STS.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     /// The IAM action: `s3:GetObject`.
     pub action: String,
@@ -20,6 +21,8 @@ pub struct Fault {
     pub message: String,
     /// Whose credentials they were, where that is known.
     pub identity: Option<String>,
+    /// The region that the bucket is in, where that is known.
+    pub region: Option<String>,
 }
 
 /// Kinds of trouble that want different things from the person who meets them.
@@ -201,15 +204,20 @@ impl Fault {
         Fault { code, message, ..Self::new(action, resource, meaning) }
     }
 
+    /// The error that a fault in a chain of causes stands for.
+    pub fn carried_by(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+        causes(error).find_map(|cause| cause.downcast_ref::<Fault>()).map(|fault| fault.clone().into())
+    }
+
     /// Credentials that cannot be had.
-    pub(super) fn no_credentials(error: Option<&aws_credential_types::provider::error::CredentialsError>) -> Self {
+    pub(super) fn no_credentials(error: Option<&CredentialsError>) -> Self {
         let message = error.map_or("no provider is configured".into(), |error| chain(error));
         Fault { message, ..Self::new("credentials", "", Meaning::NoCredentials) }
     }
 
     fn new(action: &str, resource: &str, meaning: Meaning) -> Self {
         let (action, resource) = (action.to_owned(), resource.to_owned());
-        Fault { action, resource, meaning, code: None, message: String::new(), identity: None }
+        Fault { action, resource, meaning, code: None, message: String::new(), identity: None, region: None }
     }
 
     fn service(&self) -> &'static str {
@@ -259,23 +267,18 @@ impl From<Fault> for Error {
         if !told.is_empty() {
             error = error.caused_by(told);
         }
-        match fault.meaning.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
+        match (fault.region, fault.meaning.hint()) {
+            (Some(region), _) => error.hint(format!("pass --region {region}, or set AWS_REGION")),
+            (None, Some(hint)) => error.hint(hint),
+            (None, None) => error,
         }
     }
 }
 
 /// Whether credentials could not be had, wherever in the chain of causes that stands.
 fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> Option<Meaning> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if cause.downcast_ref::<aws_credential_types::provider::error::CredentialsError>().is_some() {
-            return Some(Meaning::NoCredentials);
-        }
-        next = cause.source();
-    }
-    None
+    let lacks = |cause: &(dyn std::error::Error + 'static)| cause.is::<CredentialsError>();
+    causes(error).any(lacks).then_some(Meaning::NoCredentials)
 }
 
 /// An error and its causes in one line, without repeating what an outer one said.

@@ -1,10 +1,12 @@
 //! What the program prints, with paths, ids, sizes and durations taken out.
 
+mod catalog;
 mod compact;
 mod demo;
 mod files;
 mod help;
 mod query;
+mod report;
 
 use crate::support::process::Sandbox;
 

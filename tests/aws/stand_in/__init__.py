@@ -1,7 +1,7 @@
 """A stand-in for S3, Glue and Athena on 127.0.0.1, for the tests.
 
-S3 is ministack's as it is. Glue and Athena are ours: they keep their state in ministack's stores (one for each account and
-region) and answer in its place. In reading order:
+S3 is ministack's as it is. Glue and Athena are ours: they keep their state in ministack's stores (one for each account
+and region) and answer in its place. In reading order:
 
     api        how a request fails, and how lists are cut into pages
     storage    objects, as queries read and write them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import shutil
 import signal
@@ -11,8 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,16 +33,23 @@ def leave_with_stdin() -> None:
     leave()
 
 
-def announce(url: str) -> None:
+def is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection.request("GET", "/_ministack/ready")
+    return connection.getresponse().status == 200
+
+
+def announce(port: int) -> None:
     """Prints the URL once the server answers."""
     patience = time.monotonic() + MOST_SECONDS_TO_START
     while time.monotonic() < patience:
         try:
-            urllib.request.urlopen(f"{url}/_ministack/ready", timeout=5).close()
-            print(url, flush=True)
-            return
+            if is_ready(port):
+                print(f"http://{HOST}:{port}", flush=True)
+                return
         except OSError:
-            time.sleep(0.02)
+            pass
+        time.sleep(0.02)
     print(f"error: the stand-in does not answer within {MOST_SECONDS_TO_START} s", file=sys.stderr)
     leave(1)
 
@@ -51,8 +57,9 @@ def announce(url: str) -> None:
 def configure(port: int) -> None:
     """ministack reads its environment when it is imported: nothing but HTTP, nothing that outlives the process."""
     os.environ.update(
-        GATEWAY_PORT=str(port), BIND_HOST=HOST, IOT_MTLS_ENABLED="0", SFTP_ENABLED="0", PERSIST_STATE="0", S3_PERSIST="0",
-        LOG_LEVEL="ERROR", MINISTACK_REGION="us-east-1", MINISTACK_ACCOUNT_ID="000000000000", USE_SSL="0",
+        GATEWAY_PORT=str(port), BIND_HOST=HOST, IOT_MTLS_ENABLED="0", SFTP_ENABLED="0", USE_SSL="0",
+        PERSIST_STATE="0", S3_PERSIST="0", LOG_LEVEL="ERROR",
+        MINISTACK_REGION="us-east-1", MINISTACK_ACCOUNT_ID="000000000000",
         S3_DATA_DIR=str(SCRATCH / "s3"), ATHENA_ENGINE="duckdb",
     )
 
@@ -79,7 +86,7 @@ def main() -> None:
     config.keep_alive_timeout = 75
     config.loglevel = "ERROR"
     threading.Thread(target=leave_with_stdin, daemon=True).start()
-    threading.Thread(target=announce, args=(f"http://{HOST}:{port}",), daemon=True).start()
+    threading.Thread(target=announce, args=(port,), daemon=True).start()
     asyncio.run(serve(app, config, shutdown_trigger=asyncio.Event().wait))
 
 

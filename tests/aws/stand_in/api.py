@@ -66,7 +66,8 @@ def answering(perform: Callable[[str, Request], Reply | None], otherwise: Handle
         except ApiError as error:
             return error_response_json(error.code, error.message, 400, extra=error.members or None)
         except KeyError as missing:
-            return error_response_json("ValidationException", f"1 validation error detected: {missing} is required", 400)
+            message = f"1 validation error detected: {missing} is required"
+            return error_response_json("ValidationException", message, 400)
         return json_response(reply) if reply is not None else await otherwise(method, path, headers, body, query)
 
     return handle

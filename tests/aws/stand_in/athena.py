@@ -21,8 +21,8 @@ from typing import Any
 
 from ministack.services import athena as store
 
-from . import sql, statements, storage, workgroups
-from .api import Action, Reply, Request, answering, invalid_request, page
+from . import engine_trino, glue, sql, statements, storage, workgroups
+from .api import Action, ApiError, Reply, Request, answering, invalid_request, page
 from .failure import SYSTEM, QueryFailed
 from .results import Result, csv_file, txt_file
 
@@ -47,7 +47,7 @@ class Query:
         self.workgroup = workgroup["Name"]
         self.configuration = copy.deepcopy(workgroup["Configuration"])
         context = request.get("QueryExecutionContext") or {}
-        self.database = (context.get("Database") or "default").lower()
+        self.database = (context.get("Database") or "default").strip("`\"").lower()
         self.output = self.output_location()
         self.created = time.time()
         self.started: float | None = None
@@ -57,12 +57,12 @@ class Query:
         self.shown = self.described(context)
 
     def output_location(self) -> str | None:
-        """The workgroup's where it is enforced, else the client's, else the workgroup's; none where Athena keeps results."""
+        """The workgroup's where it is enforced, else the client's, else the workgroup's; none where Athena keeps it."""
         asked = (self.request.get("ResultConfiguration") or {}).get("OutputLocation")
         if workgroups.managed(self.configuration):
             if asked:
                 raise invalid_request(
-                    "ResultConfiguration cannot be given where the workgroup's ManagedQueryResultsConfiguration is enabled"
+                    "ResultConfiguration cannot be given where the workgroup's ManagedQueryResultsConfiguration is on"
                 )
             return None
         own = (self.configuration.get("ResultConfiguration") or {}).get("OutputLocation")
@@ -80,7 +80,7 @@ class Query:
         shown = {
             "QueryExecutionId": self.id, "Query": self.text, "StatementType": kind, "SubstatementType": substatement,
             "WorkGroup": self.workgroup, "EngineVersion": workgroups.ENGINE,
-            "QueryExecutionContext": {"Database": self.database, "Catalog": context.get("Catalog", "awsdatacatalog").lower()},
+            "QueryExecutionContext": {"Database": self.database, "Catalog": context.get("Catalog") or "awsdatacatalog"},
             "Status": {"State": "QUEUED", "SubmissionDateTime": self.created},
             "Statistics": {},
         }
@@ -112,10 +112,9 @@ class Query:
             if not self.stopped.is_set():
                 await asyncio.to_thread(self.work)
         except QueryFailed as failure:
-            self.end("FAILED", StateChangeReason=failure.message, AthenaError=failure.athena_error())
+            self.fail(failure)
         except Exception as problem:  # noqa: BLE001: whatever goes wrong in an engine is the query's failure
-            failure = QueryFailed(f"GENERIC_INTERNAL_ERROR: {problem}", 1, SYSTEM)
-            self.end("FAILED", StateChangeReason=failure.message, AthenaError=failure.athena_error())
+            self.fail(QueryFailed(f"GENERIC_INTERNAL_ERROR: {problem}", 1, SYSTEM))
 
     async def hold(self, state: str, seconds: float) -> None:
         self.move(state)
@@ -136,7 +135,8 @@ class Query:
         if former:
             self.result = former.result
         else:
-            self.result = statements.execute(self.run, sql.bind(self.text, self.parameters) if self.parameters else self.text)
+            bound = sql.bind(self.text, self.parameters) if self.parameters else self.text
+            self.result = statements.execute(self.run, bound)
         statistics = self.shown["Statistics"]
         statistics["DataScannedInBytes"] = self.run.scanned
         statistics["ResultReuseInformation"] = {"ReusedPreviousResult": former is not None}
@@ -159,6 +159,9 @@ class Query:
             manifest = f"{self.output.rstrip('/')}/{self.id}-manifest.csv"
             self.shown["Statistics"]["DataManifestLocation"] = manifest
             storage.write(bucket, manifest.removeprefix(f"s3://{bucket}/"), "\n".join(self.run.written).encode())
+
+    def fail(self, failure: QueryFailed) -> None:
+        self.end("FAILED", StateChangeReason=failure.message, AthenaError=failure.athena_error())
 
     def end(self, state: str, **status: Any) -> bool:
         """Only the first end counts. A cancelled query keeps what it had scanned."""
@@ -208,7 +211,7 @@ def start(request: Request) -> Reply:
         raise invalid_request(f"WorkGroup {workgroup['Name']} is disabled")
     query = Query(request, workgroup)
     try:
-        sql.check(request["QueryString"])
+        sql.check(request["QueryString"], engine_trino.check_syntax if engine_trino.URL else sql.parse)
     except QueryFailed as failure:
         raise invalid_request(failure.message, "MALFORMED_QUERY") from failure
     store._executions[query.id] = query
@@ -260,7 +263,8 @@ def stop(request: Request) -> Reply:
 
 def list_executions(request: Request) -> Reply:
     workgroup = workgroups.need(request.get("WorkGroup") or "primary")["Name"]
-    return page([query.id for query in reversed(queries()) if query.workgroup == workgroup], request, "QueryExecutionIds", 50)
+    newest_first = [query.id for query in reversed(queries()) if query.workgroup == workgroup]
+    return page(newest_first, request, "QueryExecutionIds", 50)
 
 
 def get_results(request: Request) -> Reply:
@@ -283,7 +287,16 @@ def get_results(request: Request) -> Reply:
     return reply | ({"NextToken": cut["NextToken"]} if "NextToken" in cut else {})
 
 
+def get_table_metadata(request: Request) -> Reply:
+    """Glue's table in Athena's words; one that is not there is a MetadataException."""
+    table = glue.find_table(request["DatabaseName"], request["TableName"])
+    if table is None:
+        raise ApiError("MetadataException", f"Entity Not Found: table {request['TableName']}")
+    return {"TableMetadata": store._glue_table_to_metadata(table)}
+
+
 ACTIONS: dict[str, Action] = {
+    "GetTableMetadata": get_table_metadata,
     "StartQueryExecution": start, "GetQueryExecution": get_execution, "BatchGetQueryExecution": batch_get_execution,
     "StopQueryExecution": stop, "ListQueryExecutions": list_executions, "GetQueryResults": get_results,
     **workgroups.ACTIONS,

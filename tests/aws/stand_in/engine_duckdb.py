@@ -93,9 +93,7 @@ class DuckDb:
     def need(self, tree: exp.Expression, database: str, name: str) -> glue.Table:
         found = glue.find_table(database, name)
         if found is None:
-            raise QueryFailed(
-                f"TABLE_NOT_FOUND: {sql.position(tree, name)}: Table 'awsdatacatalog.{database}.{name}' does not exist", 1301
-            )
+            raise no_table(sql.position(tree, name), database, name)
         return found
 
     # ---- writing ----
@@ -114,9 +112,8 @@ class DuckDb:
         files = sorted(path for path in out.rglob("*") if path.is_file())
         folders = sorted({str(path.parent.relative_to(out)) for path in files})
         if len(folders) > MOST_PARTITIONS:
-            raise QueryFailed(
-                f"HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of {MOST_PARTITIONS} open writers for partitions/buckets"
-            )
+            limit = f"Exceeded limit of {MOST_PARTITIONS} open writers for partitions/buckets"
+            raise QueryFailed(f"HIVE_TOO_MANY_OPEN_PARTITIONS: {limit}")
         for path in files:
             below = str(path.parent.relative_to(out))
             key = prefix + ("" if below == "." else below + "/") + uuid.uuid4().hex
@@ -198,7 +195,7 @@ def information_schema(name: str) -> str:
     elif name == "columns":
         rows, columns = columns_rows(), "table_catalog, table_schema, table_name, column_name, data_type"
     else:
-        raise QueryFailed(f"TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.information_schema.{name}' does not exist", 1301)
+        raise no_table("line 1:15", "information_schema", name)
     empty = "(" + ", ".join(["''"] * len(columns.split(","))) + ")"
     values = ", ".join([empty] + ["(" + ", ".join(literal(value) for value in row) + ")" for row in rows])
     return f"(SELECT * FROM (VALUES {values}) AS x({columns}) WHERE {columns.split(',')[0]} <> '')"
@@ -212,6 +209,10 @@ def columns_rows() -> list[tuple[str, ...]]:
     ]
 
 
+def no_table(place: str, database: str, name: str) -> QueryFailed:
+    return QueryFailed(f"TABLE_NOT_FOUND: {place}: Table 'awsdatacatalog.{database}.{name}' does not exist", 1301)
+
+
 def as_trino(tree: exp.Expression, error: duckdb.Error) -> QueryFailed:
     """DuckDB's complaint under the name that Trino has for it; the words stay DuckDB's where no rule is here."""
     message = str(error).split("\n")[0]
@@ -222,12 +223,14 @@ def as_trino(tree: exp.Expression, error: duckdb.Error) -> QueryFailed:
             "authorized to access requested resources", 1006,
         )
     if found := re.search(r"Function with name (\S+) does not exist", message):
-        return QueryFailed(f"FUNCTION_NOT_FOUND: {sql.position(tree, found[1])}: Function '{found[1]}' not registered", 1006)
+        place = sql.position(tree, found[1])
+        return QueryFailed(f"FUNCTION_NOT_FOUND: {place}: Function '{found[1]}' not registered", 1006)
     if "Division by zero" in message:
         return QueryFailed("DIVISION_BY_ZERO: Division by zero", 1100)
     names = {
         duckdb.BinderException: "TYPE_MISMATCH", duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
-        duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE", duckdb.InvalidInputException: "INVALID_FUNCTION_ARGUMENT",
+        duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
+        duckdb.InvalidInputException: "INVALID_FUNCTION_ARGUMENT",
     }
     name = names.get(type(error))
     if name is None:

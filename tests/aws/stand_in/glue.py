@@ -151,7 +151,7 @@ def update_table(request: Request) -> Reply:
     if request.get("VersionId") not in (None, current):
         raise ApiError(
             "ConcurrentModificationException",
-            f"Update table failed due to concurrent modifications: the version is {current}, not {request['VersionId']}.",
+            f"Update table failed due to concurrent modifications: version is {current}, not {request['VersionId']}.",
         )
     if not request.get("SkipArchive"):
         ARCHIVE.setdefault(key_of(request["DatabaseName"], given["Name"]), []).append(copy.deepcopy(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import sqlglot
 from sqlglot import exp
@@ -49,10 +50,8 @@ def bind(sql: str, parameters: list[str]) -> str:
             pieces += [sql[end : found.start()], waiting.pop(0) if waiting else "NULL"]
             end = found.end()
     if asked != len(parameters):
-        raise QueryFailed(
-            f"INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: expected {asked} but found {len(parameters)}",
-            1100,
-        )
+        numbers = f"expected {asked} but found {len(parameters)}"
+        raise QueryFailed(f"INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: {numbers}", 1100)
     return "".join(pieces) + sql[end:]
 
 
@@ -80,15 +79,15 @@ def kind_of(sql: str) -> tuple[str, str]:
 
 
 KNOWN_WORDS = frozenset(
-    "select with values table insert unload execute delete update merge show describe desc explain create drop alter msck "
-    "prepare deallocate vacuum optimize analyze".split()
+    "select with values table insert unload execute delete update merge show describe desc explain create drop alter "
+    "msck prepare deallocate vacuum optimize analyze".split()
 )
 
 
-def check(sql: str) -> None:
-    """What Athena finds when a query is submitted: text that is no statement at all, or no SQL."""
+def check(sql: str, syntax: Callable[[str], object]) -> None:
+    """What Athena finds when a query is submitted: text that is no statement at all, or no SQL, as `syntax` sees it."""
     word = first_word(sql)
     if word not in KNOWN_WORDS:
         raise QueryFailed(f"line 1:1: mismatched input '{word or '<EOF>'}'. Expecting: 'SELECT', 'WITH', <query>", 1100)
     if word in ("select", "with", "values", "insert"):
-        parse(stripped(sql))
+        syntax(stripped(sql))

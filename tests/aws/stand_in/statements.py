@@ -66,8 +66,7 @@ def execute(run: Run, text: str) -> Result:
 
 def dispatch(run: Run, text: str) -> Result:
     if engine_trino.URL and sql.first_word(text) in ("select", "with", "values", "table", "explain"):
-        run.engine = Trino(run.database)
-        return run.engine.execute(text)
+        return by_trino(run, text)
     if (ddl := ministack._parse_ddl(text)) is not None:
         return create_or_drop_table(run, ddl)
     for pattern, act in STATEMENTS:
@@ -81,6 +80,14 @@ def dispatch(run: Run, text: str) -> Result:
     if isinstance(tree, exp.Query):
         return run.duckdb().select(tree)
     raise QueryFailed(f"NOT_SUPPORTED: the stand-in does not know this statement: {text[:80]}")
+
+
+def by_trino(run: Run, text: str) -> Result:
+    run.engine = Trino(run.database)
+    result = run.engine.execute(text)
+    if sql.first_word(text) == "explain":
+        return lines("Query Plan", "\n".join(row[0] or "" for row in result.rows).split("\n"))
+    return result
 
 
 # ---- the catalog ----
@@ -144,7 +151,8 @@ def add_partition(database: str, table: glue.Table, values: list[str], location:
     request = {"DatabaseName": database, "TableName": table["Name"]}
     descriptor = {**table["StorageDescriptor"], "Location": location}
     try:
-        glue.perform("CreatePartition", {**request, "PartitionInput": {"Values": values, "StorageDescriptor": descriptor}})
+        given = {"Values": values, "StorageDescriptor": descriptor}
+        glue.perform("CreatePartition", {**request, "PartitionInput": given})
     except ApiError as error:
         if not (if_not_exists and error.code == "AlreadyExistsException"):
             raise
@@ -228,8 +236,8 @@ def describe(run: Run, found: re.Match[str]) -> Result:
     table = need(*named(run, found))
     rows = [described(column) for column in all_columns(table)]
     if keys := table.get("PartitionKeys"):
-        rows += ["\t \t ", "# Partition Information\t \t ", "# col_name            \tdata_type           \tcomment             "]
-        rows += ["\t \t ", *map(described, keys)]
+        heading = "\t".join(f"{word:<20}" for word in ("# col_name", "data_type", "comment"))
+        rows += ["\t \t ", "# Partition Information\t \t ", heading, "\t \t ", *map(described, keys)]
     return lines("col_name", rows)
 
 
@@ -237,14 +245,17 @@ def described(column: dict[str, Any]) -> str:
     return f"{column['Name']:<20}\t{column.get('Type', 'string'):<20}\t{column.get('Comment', ''):<20}"
 
 
+def declared(columns: list[dict[str, Any]]) -> str:
+    return ",\n".join(f"  `{column['Name']}` {column['Type']}" for column in columns)
+
+
 def show_create_table(run: Run, found: re.Match[str]) -> Result:
     database, name = named(run, found)
     table = need(database, name)
     descriptor = table["StorageDescriptor"]
-    rows = [f"CREATE EXTERNAL TABLE `{database}.{name}`("]
-    rows.append(",\n".join(f"  `{c['Name']}` {c['Type']}" for c in descriptor.get("Columns") or []) + ")")
+    rows = [f"CREATE EXTERNAL TABLE `{database}.{name}`(", declared(descriptor.get("Columns") or []) + ")"]
     if table.get("PartitionKeys"):
-        rows.append("PARTITIONED BY (\n" + ",\n".join(f"  `{k['Name']}` {k['Type']}" for k in table["PartitionKeys"]) + ")")
+        rows += ["PARTITIONED BY (", declared(table["PartitionKeys"]) + ")"]
     rows += ["ROW FORMAT SERDE", f"  '{descriptor['SerdeInfo']['SerializationLibrary']}'", "STORED AS INPUTFORMAT"]
     rows += [f"  '{descriptor['InputFormat']}'", "OUTPUTFORMAT", f"  '{descriptor['OutputFormat']}'"]
     rows += ["LOCATION", f"  '{descriptor['Location']}'"]
@@ -257,7 +268,8 @@ def show_create_table(run: Run, found: re.Match[str]) -> Result:
 def prepare(run: Run, found: re.Match[str]) -> Result:
     name = found[1].lower()
     ministack._prepared_statements[f"{run.workgroup}/{name}"] = {
-        "StatementName": name, "WorkGroupName": run.workgroup, "QueryStatement": found[2], "LastModifiedTime": time.time(),
+        "StatementName": name, "WorkGroupName": run.workgroup, "QueryStatement": found[2],
+        "LastModifiedTime": time.time(),
     }
     return Result()
 
@@ -336,12 +348,14 @@ def create_table_as(run: Run, tree: exp.Create, text: str) -> Result:
     """Below external_location, else below `tables/` in the output location; Parquet whatever is asked for."""
     database, name = (tree.this.db or run.database).lower(), tree.this.name.lower()
     if glue.find_table(database, name):
-        raise QueryFailed(f"TABLE_ALREADY_EXISTS: Destination table 'awsdatacatalog.{database}.{name}' already exists", 1304)
+        full = f"awsdatacatalog.{database}.{name}"
+        raise QueryFailed(f"TABLE_ALREADY_EXISTS: line 1:1: Destination table '{full}' already exists", 1304)
     properties = re.split(r"\bAS\s+(?=SELECT|WITH|\()", text, maxsplit=1, flags=re.IGNORECASE)[0]
     location = property_of(properties, "external_location")
-    if location is None and run.output is None:
-        raise QueryFailed("NOT_SUPPORTED: CTAS needs external_location where the workgroup manages the results", 1100)
-    location = location or f"{run.output.rstrip('/')}/tables/{run.query_id}/"
+    if location is None:
+        if run.output is None:
+            raise QueryFailed("NOT_SUPPORTED: CTAS needs external_location where the workgroup manages results", 1100)
+        location = f"{run.output.rstrip('/')}/tables/{run.query_id}/"
     need_empty(location)
     engine = run.duckdb()
     query = engine.translate(tree.expression)
@@ -359,7 +373,9 @@ def hive_columns(engine: DuckDb, query: str) -> list[dict[str, str]]:
     return [{"Name": row[0].lower(), "Type": kind.replace("text", "string")} for row, kind in zip(found, types)]
 
 
-def parquet_table(database: str, name: str, location: str, columns: list[dict[str, str]], keys: list[str]) -> glue.Table:
+def parquet_table(
+    database: str, name: str, location: str, columns: list[dict[str, str]], keys: list[str]
+) -> glue.Table:
     formats = dict(zip(("input_format", "output_format", "serde"), ministack._STORED_AS["parquet"]))
     table = ministack._create_table_input(ministack._CreateTable(
         database, name, True, columns=[column for column in columns if column["Name"] not in keys],

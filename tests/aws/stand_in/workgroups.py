@@ -72,7 +72,7 @@ def update(request: Request) -> Reply:
     if results.pop("RemoveOutputLocation", False):
         changed["ResultConfiguration"].pop("OutputLocation", None)
     changed["ResultConfiguration"].update({name: v for name, v in results.items() if not name.startswith("Remove")})
-    changed.update({name.replace("ResultsConfigurationUpdates", "ResultsConfiguration"): v for name, v in updates.items()})
+    changed.update({name.removesuffix("Updates"): value for name, value in updates.items()})
     check(changed)
     found["Configuration"] = changed
     found.update({name: request[name] for name in ("Description", "State") if name in request})

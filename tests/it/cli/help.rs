@@ -3,7 +3,7 @@ use insta::assert_snapshot;
 
 #[test]
 fn help_of_the_program() {
-    assert_snapshot!(Sandbox::new().shown("--help"), @r#"
+    assert_snapshot!(Sandbox::new().shown("--help"), @r"
         $ firelake --help
         -- stdout
         Turns the JSON that Amazon Data Firehose drops into S3 into a clean, partitioned Parquet lake,
@@ -15,7 +15,9 @@ fn help_of_the_program() {
           compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
           query     Ask the lake a question in SQL, or by the name of a query
           queries   List the named queries, or print the text of one
+          report    Run queries and check what they expect of their answers, for CI
           files     Print a table's live files, for programs that read Parquet themselves
+          catalog   What the catalog says, what publishing would change, and what others changed
           generate  Write a made-up access log as Firehose would deliver it
           demo      Generate, compact and query a small lake, and say what to try next
           help      Print this message or the help of the given subcommand(s)
@@ -24,12 +26,13 @@ fn help_of_the_program() {
           -h, --help     Print help
           -V, --version  Print version
 
-        Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 more
-        rejected records than --max-rejected; 75 try again later; 130 stopped by Ctrl-C.
+        Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
+        expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 75
+        try again later; 130 stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
         -- exit code 0
-        "#);
+        ");
 }
 
 #[test]
@@ -70,7 +73,8 @@ fn help_of_compact() {
                   The table [default: the schema's name; without flags, every table of firelake.toml]
 
               --catalog <KIND>
-                  Where the table is published: file (in the lake itself) [default: file]
+                  Where the table is published: file (in the lake itself) or glue (AWS Glue, for Athena)
+                  [default: file]
 
               --settle <SPAN>
                   Leave objects younger than this for a later run [default: 0s]
@@ -173,4 +177,77 @@ fn no_command() {
     let told = Sandbox::new().run("").exits(2);
     assert_eq!(told.stdout, "");
     assert!(told.stderr.contains("Usage: firelake <COMMAND>"), "{told:?}");
+}
+
+#[test]
+fn help_of_report() {
+    assert_snapshot!(Sandbox::new().shown("report --help"), @r#"
+        $ firelake report --help
+        -- stdout
+        Run queries and check what they expect of their answers, for CI
+
+        Usage: firelake report [OPTIONS] <FILE|DIR|NAME>...
+
+        Arguments:
+          <FILE|DIR|NAME>...
+                  Queries: files, folders (every *.sql below them), or names
+
+        Options:
+              --lake <URL>
+                  The lake: a folder, or its URL
+
+              --database <NAME>
+                  The database of tables that name none [default: logs]
+
+              --config <FILE>
+                  The configuration [default: firelake.toml, where there is one]
+
+              --region <NAME>
+                  The AWS region [default: as the AWS CLI finds it]
+
+              --endpoint-url <URL>
+                  Where S3, Glue and Athena are, if not at AWS [default: AWS_ENDPOINT_URL, or the one of the
+                  profile]
+
+              --param <NAME=VALUE>
+                  A value for a parameter, in each query that has it. May be repeated
+
+              --markdown <FILE>
+                  Write the report as Markdown, for a CI job's page
+
+              --junit <FILE>
+                  Write the report as JUnit XML, a test case an expectation
+
+              --json
+                  Print a JSON object a query, and one with the totals
+
+              --engine <ENGINE>
+                  Who answers: local (DataFusion, in this process) [default: local]
+
+              --table <NAME>
+                  The table that stands in for `access`
+
+              --reference <NAME=FILE>
+                  A CSV file to join with, as a table of that name. May be repeated
+
+              --queries <DIR>
+                  A folder of your own named queries [default: `folder` of [query] in firelake.toml]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          firelake report --lake lake checks
+          firelake report --lake lake checks/errors.sql client_windows --param from=2026-11-20
+          firelake report --lake lake checks --junit report.xml --markdown report.md
+
+        A query says in its header what is expected of its answer, such as
+          -- expect: rows = 0
+          -- expect: max(requests) <= 1000
+          -- expect: client_ip is not null
+
+        Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; 3 an
+        expectation does not hold.
+        -- exit code 0
+        "#);
 }

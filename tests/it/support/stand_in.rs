@@ -2,6 +2,8 @@
 //!
 //! Only the standard library: the unit tests in `src/` take this file by its path.
 
+#![allow(dead_code, reason = "who takes this file by its path uses a part of it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -10,12 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 static SERVER: OnceLock<Server> = OnceLock::new();
+/// How many names and accounts this process has drawn.
 static DRAWN: AtomicU64 = AtomicU64::new(0);
 
 /// The server ends when its stdin closes: `process` holds the other end until this process is gone, however it goes.
 struct Server {
     url: String,
-    #[expect(dead_code, reason = "keeps the server's stdin open")]
     process: Child,
 }
 
@@ -41,7 +43,7 @@ fn start() -> Server {
     Server { url, process }
 }
 
-/// An access key id of 12 digits, never given twice: the stand-in takes it for the account, so each caller has a Glue of its own.
+/// An access key id of 12 digits, never given twice: the stand-in takes it for the account, each with its own Glue.
 pub fn account() -> String {
     format!("{:012}", 100_000_000_000 + unique() % 900_000_000_000)
 }
@@ -51,7 +53,7 @@ pub fn bucket_name(prefix: &str) -> String {
     format!("{prefix}-{:x}", unique())
 }
 
-/// The time, and then a count: two processes may share one server only if somebody starts them so.
+/// The time, and then a count.
 fn unique() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
     now.wrapping_mul(1_000).wrapping_add(DRAWN.fetch_add(1, Ordering::Relaxed) % 1_000)
@@ -63,7 +65,7 @@ pub fn create_bucket(account: &str, name: &str) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// One plain request; the signature is not looked at, only who signs it for which service. Headers end with `\r\n` each.
+/// One plain request; of the signature only account and service are looked at. Each header ends with `\r\n`.
 pub fn request(
     account: &str,
     service: &str,
