@@ -94,7 +94,7 @@ fn findings(look: &Look) -> Vec<Finding> {
     let moved = look.changes.partitions.iter();
     found
         .extend(moved.map(|change| find(Some(&change.partition), partition(change, look.actual.watermark, published))));
-    let unknown = look.actual.partitions.iter().filter(|(partition, _)| !look.wanted.knows(partition));
+    let unknown = look.actual.partitions.iter().filter(|(partition, _)| look.wanted.commit_of(partition).is_none());
     found.extend(unknown.map(|(partition, entry)| find(Some(partition), not_ours(entry))));
     found
 }
@@ -117,7 +117,9 @@ fn definition(look: &Look) -> Vec<(Drift, String)> {
     let mut found: Vec<(Drift, String)> =
         from.odd.iter().map(|odd| (Drift::Definition, format!("was changed: {odd}; firelake is right"))).collect();
     if from.location != to.location {
-        let drift = if from.partition_keys.is_empty() { Drift::Pending } else { Drift::Elsewhere };
+        // A table without keys is its own partition, and its watermark moves along with its location.
+        let changed = look.wanted.commit_of(&Partition::default()).unwrap_or(0);
+        let drift = if changed > look.actual.watermark { Drift::Pending } else { Drift::Elsewhere };
         found.push((drift, format!("points at {}; the ledger is right: {}", from.location, to.location)));
     }
     if from.partition_keys != to.partition_keys {
@@ -160,4 +162,59 @@ fn partition(change: &PartitionChange, watermark: u64, published: u64) -> (Drift
 
 fn not_ours(entry: &PartitionEntry) -> (Drift, String) {
     (Drift::Unknown, format!("at {} is no partition of firelake: left alone", entry.location))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::suite::Rig;
+    use crate::catalog::{Applied, CatalogTable, Changes, FileCatalog};
+    use std::sync::Arc;
+
+    async fn rig(keyed: bool) -> Rig {
+        Rig::new(|lake, _| Arc::new(FileCatalog::new(lake)), keyed).await
+    }
+
+    #[tokio::test]
+    async fn what_is_not_published_yet_is_no_drift() {
+        for keyed in [true, false] {
+            let mut rig = rig(keyed).await;
+            rig.commit("+1").await;
+            rig.publish_all().await;
+            rig.commit("+1").await;
+            let found = rig.findings().await;
+            assert_eq!(found.iter().map(|one| one.drift).collect::<Vec<_>>(), [Drift::Pending], "{found:?}");
+            rig.commit("+2").await;
+            assert!(rig.findings().await.iter().all(|one| !one.drift.is_foreign()));
+            rig.publish_all().await;
+            assert_eq!(rig.findings().await, []);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_definition_that_others_changed() {
+        for (keyed, location) in
+            [(true, "memory:///lake/logs/access/data/x/"), (false, "memory:///lake/logs/access/data/y/")]
+        {
+            let mut rig = rig(keyed).await;
+            rig.commit("+1").await;
+            rig.publish_all().await;
+            rig.commit("").await;
+            let from = rig.catalog.table("logs", "access").await.unwrap().unwrap();
+            let mut to = CatalogTable { location: location.into(), ..from.clone() };
+            to.columns.swap(0, 1);
+            to.columns[1].name = "renamed".into();
+            let definition = Some(TableChange::Update { from, to });
+            let (database, table, token, decided_at) = ("logs".into(), "access".into(), None, None);
+            let changes = Changes { database, table, commit: 2, token, decided_at, definition, partitions: Vec::new() };
+            assert_eq!(rig.catalog.apply(&changes).await.unwrap(), Applied::Done);
+            let found = rig.findings().await;
+            let kinds: Vec<Drift> = found.iter().map(|one| one.drift).collect();
+            assert_eq!(kinds, [Drift::Elsewhere, Drift::Definition, Drift::Definition], "{found:#?}");
+            assert!(
+                found[1].told.starts_with("has no column ts timestamp") && found[2].told.contains("renamed"),
+                "{found:#?}"
+            );
+        }
+    }
 }

@@ -7,12 +7,14 @@
 
 mod batch;
 mod convert;
+mod foreign;
 #[cfg(test)]
 mod stub;
 #[cfg(test)]
 mod tests;
 
 use super::{Applied, Catalog, CatalogTable, Changes, PartitionEntry, TableChange};
+use super::{ForeignPartition, ForeignTable, ReferenceTable};
 use crate::error::{Error, Result};
 use crate::storage::{Aws, Request, Requests};
 use crate::table::Partition;
@@ -20,7 +22,7 @@ use aws_sdk_glue::Client;
 use aws_sdk_glue::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_glue::config::{Builder as Config, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_glue::error::{BoxError, ProvideErrorMetadata, SdkError};
-use aws_sdk_glue::types::{DatabaseInput, Partition as GluePartition, PartitionValueList, Table};
+use aws_sdk_glue::types::{DatabaseInput, Partition as GluePartition, PartitionValueList, Table, TableInput};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use std::collections::{BTreeMap, HashMap};
@@ -156,7 +158,10 @@ impl GlueCatalog {
 
     /// Makes the table, and its database where there is none.
     async fn create(&self, name: Named<'_>, to: &CatalogTable, signing: Signing) -> Result<Applied> {
-        let input = convert::table_input(name.table, to, None).map_err(unbuilt)?;
+        self.make(name, convert::table_input(name.table, to, None).map_err(unbuilt)?, signing).await
+    }
+
+    async fn make(&self, name: Named<'_>, input: TableInput, signing: Signing) -> Result<Applied> {
         for made in [false, true] {
             let call = self.client.create_table().database_name(name.database).table_input(input.clone());
             match call.customize().config_override(signing.config()).send().await {
@@ -310,6 +315,22 @@ impl Catalog for GlueCatalog {
             Applied::Done if !changes.partitions.is_empty() => self.put_partitions(name, changes, there, signing).await,
             defined => Ok(defined),
         }
+    }
+
+    fn wants_references(&self) -> bool {
+        true
+    }
+
+    async fn publish_reference(&self, reference: &ReferenceTable) -> Result<bool> {
+        self.put_reference(reference).await
+    }
+
+    async fn foreign(&self, database: &str, table: &str) -> Result<Option<ForeignTable>> {
+        self.foreign_table(Named { database, table }).await
+    }
+
+    async fn foreign_partitions(&self, database: &str, table: &str) -> Result<Vec<ForeignPartition>> {
+        self.partitions_of_foreign(Named { database, table }).await
     }
 }
 

@@ -166,7 +166,8 @@ impl CatalogTable {
         let text = self.parameters.get(COMMIT_PARAMETER);
         text.and_then(|text| text.parse().ok()).ok_or_else(|| {
             let there = text.map_or("no parameter".into(), |text| format!("{text:?} in its parameter"));
-            Error::usage(format!("the catalog's table at {} has {there} {COMMIT_PARAMETER}", self.location))
+            let at = if self.location.is_empty() { "of this name".into() } else { format!("at {}", self.location) };
+            Error::usage(format!("the catalog's table {at} has {there} {COMMIT_PARAMETER}"))
                 .hint("firelake did not make this table: choose another --table or --database, or drop it there")
         })
     }

@@ -100,7 +100,7 @@ async fn list(args: &Common) -> Result<u8> {
     listed.retain(|table| args.table.as_ref().is_none_or(|wanted| *wanted == table.table));
     for table in &listed {
         match args.json {
-            true => print(json_line(&serde_json::to_value(table))?)?,
+            true => print(json_line(table)?)?,
             false => print(listed_line(table))?,
         }
     }
@@ -215,7 +215,7 @@ async fn drift(args: &Common) -> Result<u8> {
         }
         for finding in &findings {
             match args.json {
-                true => print(json_line(&serde_json::to_value(finding))?)?,
+                true => print(json_line(finding)?)?,
                 false => print(finding)?,
             }
         }
@@ -231,9 +231,6 @@ async fn drift(args: &Common) -> Result<u8> {
     Ok(if found.iter().any(|finding| finding.drift.is_foreign()) { DIFFERS } else { 0 })
 }
 
-fn json_line(value: &serde_json::Result<Value>) -> Result<String> {
-    match value {
-        Ok(value) => Ok(value.to_string()),
-        Err(error) => Err(Error::internal(format!("cannot write JSON: {error}"))),
-    }
+fn json_line(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::internal("cannot write JSON").caused_by(e))
 }

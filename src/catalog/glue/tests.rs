@@ -3,7 +3,7 @@
 use super::stub::Stub;
 use super::*;
 use crate::catalog::suite::{Faults, Rig, every_catalog};
-use crate::catalog::{CatalogColumn, PartitionChange};
+use crate::catalog::{CatalogColumn, CsvLayout, Layout, PartitionChange};
 use crate::error::Kind;
 use crate::storage::Location;
 use crate::table::HiveType;
@@ -11,7 +11,6 @@ use stand_in::account;
 use std::cell::RefCell;
 
 #[path = "../../../tests/it/support/stand_in.rs"]
-#[allow(dead_code, reason = "what other tests need of it")]
 mod stand_in;
 
 /// Glue as it is, but a partition a call, and each call that changes anything may fail before or after it took effect.
@@ -94,7 +93,7 @@ fn make(_: &Location, faults: &Faults) -> Arc<dyn Catalog> {
     Arc::new(Faulty { inner: glue(), faults: faults.clone() })
 }
 
-every_catalog!(make, rounds: 4);
+every_catalog!(make, rounds: 8);
 
 const NAME: Named<'static> = Named { database: "logs", table: "t" };
 
@@ -443,4 +442,39 @@ async fn a_signature_that_is_too_old_is_beaten_and_a_wrong_clock_is_told() {
         || aws_smithy_runtime_api::client::orchestrator::HttpResponse::new(400.try_into().unwrap(), "".into());
     let refused = SdkError::service_error(error, response());
     assert!(glue.refused(old, "glue:X", NAME, refused).await.is_err(), "only signatures are too old");
+}
+
+#[tokio::test]
+async fn tables_of_others_are_read_and_reference_tables_made() {
+    let glue = glue_with(2).await;
+    let table = glue.foreign("logs", "t").await.unwrap().unwrap();
+    assert_eq!((table.layout, &table.keys[0].0[..], &table.columns[0].1[..]), (Layout::Parquet, "dt", "int"));
+    let partitions = glue.foreign_partitions("logs", "t").await.unwrap();
+    assert_eq!(
+        (partitions.len(), &partitions[0].values[..], &partitions[0].location[..]),
+        (2, &["00000".to_owned()][..], "s3://lake/a/")
+    );
+    assert_eq!(glue.foreign("logs", "nothing").await.unwrap(), None);
+    assert_eq!(glue.foreign_partitions("logs", "nothing").await.unwrap(), []);
+
+    let mut reference = ReferenceTable {
+        id: crate::table::TableId::new("logs", "hosts").unwrap(),
+        columns: vec!["host".into()],
+        location: "s3://lake/logs/hosts/1/".into(),
+        layout: CsvLayout { header_lines: 1, ..Default::default() },
+        checksum: "1".into(),
+        origin: "hosts.csv".into(),
+    };
+    assert!(glue.publish_reference(&reference).await.unwrap());
+    assert!(!glue.publish_reference(&reference).await.unwrap());
+    (reference.checksum, reference.location) = ("2".into(), "s3://lake/logs/hosts/2/".into());
+    assert!(glue.publish_reference(&reference).await.unwrap());
+    let there = glue.foreign("logs", "hosts").await.unwrap().unwrap();
+    assert_eq!(
+        (there.location.as_deref(), there.layout),
+        (Some("s3://lake/logs/hosts/2/"), Layout::Csv(reference.layout.clone()))
+    );
+    reference.id = crate::table::TableId::new("logs", "t").unwrap();
+    let error = glue.publish_reference(&reference).await.unwrap_err();
+    assert!(error.kind() == Kind::Usage && error.message().contains("table logs.t is in Glue already"), "{error:?}");
 }

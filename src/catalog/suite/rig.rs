@@ -1,7 +1,7 @@
 //! A lake in memory, its ledger, and a catalog to be published to.
 
 use super::faults::{Faults, Faulty};
-use crate::catalog::{Catalog, Changes, Published, Reach, drift, files_at, plan, publish};
+use crate::catalog::{Catalog, Changes, Finding, Published, Reach, drift, files_at, plan, publish};
 use crate::error::Result;
 use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, Pins, Snapshot};
 use crate::storage::Location;
@@ -192,11 +192,15 @@ impl Rig {
         publish(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot, Reach::All).await.unwrap()
     }
 
-    /// What differs from the ledger, a line each.
-    pub(crate) async fn drift(&self) -> Vec<String> {
+    /// What differs from the ledger.
+    pub(crate) async fn findings(&self) -> Vec<Finding> {
         let mut snapshot = self.history[0].clone();
-        let found = drift(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot).await.unwrap();
-        found.iter().map(ToString::to_string).collect()
+        drift(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot).await.unwrap()
+    }
+
+    /// That, a line each.
+    pub(crate) async fn drift(&self) -> Vec<String> {
+        self.findings().await.iter().map(ToString::to_string).collect()
     }
 
     /// Every object of the lake with its size.

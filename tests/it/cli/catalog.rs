@@ -18,7 +18,7 @@ fn list_and_show() {
     assert_snapshot!(tabs(&sandbox.shown("catalog list --lake lake --table access --json")), @r#"
         $ firelake catalog list --lake lake --table access --json
         -- stdout
-        {"commit":1,"firelake":true,"location":"file://[dir]/lake/logs/access/data/","partitions":1,"table":"access"}
+        {"table":"access","firelake":true,"partitions":1,"commit":1,"location":"file://[dir]/lake/logs/access/data/"}
         -- exit code 0
         "#);
     assert_snapshot!(tabs(&sandbox.shown("catalog show --lake lake --table access_rejected")), @r"
@@ -257,9 +257,9 @@ fn glue_from_landing_to_repair() {
     assert_snapshot!(without_bucket(sandbox.shown("catalog drift --json")), @r#"
         $ firelake catalog drift --json
         -- stdout
-        {"drift":"elsewhere","partition":"dt=2026-11-20","table":"logs.access","told":"points at s3://other/x/ (commit 1); the ledger is right: s3://bucket/lake/logs/access/data/[uuid]/dt=2026-11-20/ (commit 1)"}
-        {"drift":"unknown","partition":"dt=2099-01-01","table":"logs.access","told":"at s3://other/y/ is no partition of firelake: left alone"}
-        {"drift":"missing","table":"logs.access_rejected","told":"is not in the catalog: dropped, or never published; the ledger is right: s3://bucket/lake/logs/access/rejected/"}
+        {"table":"logs.access","partition":"dt=2026-11-20","drift":"elsewhere","told":"points at s3://other/x/ (commit 1); the ledger is right: s3://bucket/lake/logs/access/data/[uuid]/dt=2026-11-20/ (commit 1)"}
+        {"table":"logs.access","partition":"dt=2099-01-01","drift":"unknown","told":"at s3://other/y/ is no partition of firelake: left alone"}
+        {"table":"logs.access_rejected","drift":"missing","told":"is not in the catalog: dropped, or never published; the ledger is right: s3://bucket/lake/logs/access/rejected/"}
         -- stderr
         hint: firelake catalog apply makes the catalog say what the ledger says
         hint: partitions that firelake did not make stay until somebody drops them in the catalog
@@ -285,5 +285,10 @@ fn glue_from_landing_to_repair() {
         ");
     let list = sandbox.ok("catalog list").stdout;
     assert!(list.contains("theirs\tnot firelake's"), "{list}");
+    sandbox.run(&compact.replace("--table access", "--table theirs")).fails(
+        2,
+        &["the catalog's table of this name has no parameter firelake.commit", "firelake did not make this table"],
+    );
+    assert!(!sandbox.ok("catalog list").stdout.contains("theirs_rejected"), "nothing was made");
     sandbox.run("catalog drift --table theirs").fails(2, &["there is no table logs.theirs in s3://"]);
 }
