@@ -3,7 +3,7 @@ use insta::assert_snapshot;
 
 #[test]
 fn help_of_the_program() {
-    assert_snapshot!(Sandbox::new().shown("--help"), @r#"
+    assert_snapshot!(Sandbox::new().shown("--help"), @r"
         $ firelake --help
         -- stdout
         Turns the JSON that Amazon Data Firehose drops into S3 into a clean, partitioned Parquet lake,
@@ -17,6 +17,7 @@ fn help_of_the_program() {
           queries   List the named queries, or print the text of one
           report    Run queries and check what they expect of their answers, for CI
           files     Print a table's live files, for programs that read Parquet themselves
+          catalog   What the catalog says, what publishing would change, and what others changed
           generate  Write a made-up access log as Firehose would deliver it
           demo      Generate, compact and query a small lake, and say what to try next
           help      Print this message or the help of the given subcommand(s)
@@ -26,12 +27,12 @@ fn help_of_the_program() {
           -V, --version  Print version
 
         Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
-        expectation does not hold, or more rejected records than --max-rejected; 75 try again later; 130
-        stopped by Ctrl-C.
+        expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 75
+        try again later; 130 stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
         -- exit code 0
-        "#);
+        ");
 }
 
 #[test]
@@ -72,7 +73,8 @@ fn help_of_compact() {
                   The table [default: the schema's name; without flags, every table of firelake.toml]
 
               --catalog <KIND>
-                  Where the table is published: file (in the lake itself) [default: file]
+                  Where the table is published: file (in the lake itself) or glue (AWS Glue, for Athena)
+                  [default: file]
 
               --settle <SPAN>
                   Leave objects younger than this for a later run [default: 0s]
