@@ -123,6 +123,26 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), cause: Some(Box::new(self)), hint }))
     }
 
+    /// The first error of ours in a chain of causes, told again: other crates carry it, but do not give it back.
+    pub fn carried_by(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+        causes(error).find_map(|cause| cause.downcast_ref::<Error>()).map(Error::told_again)
+    }
+
+    fn told_again(&self) -> Error {
+        let causes = self.chain().split_off(1).into_iter().rev();
+        let cause = causes.fold(None, |inner: Option<Error>, told| {
+            let outer = Error::new(self.kind(), told);
+            Some(match inner {
+                Some(inner) => outer.caused_by(inner),
+                None => outer,
+            })
+        });
+        let mut again = Error::new(self.kind(), self.message());
+        again.0.cause = cause.map(Cause::from);
+        again.0.hint = self.0.hint.clone();
+        again
+    }
+
     /// What it means.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -171,6 +191,16 @@ impl std::error::Error for Error {
     }
 }
 
+/// An error and what led to it, outermost first. An I/O error that carries another one hides it from `source`.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |cause| {
+        let carried = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        carried.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +211,18 @@ mod tests {
         assert_eq!(error.kind(), Kind::Usage);
         assert_eq!(error.hint_text(), Some("look at the list"));
         assert_eq!(error.chain(), ["table access", "no such schema"]);
+    }
+
+    #[test]
+    fn an_error_that_others_carry_is_told_again() {
+        let ours = Error::usage("a").hint("do").caused_by(Error::storage("b").caused_by(std::io::Error::other("c")));
+        let carried = std::io::Error::other(ours);
+        let again = Error::carried_by(&carried).unwrap();
+        assert_eq!(
+            (again.kind(), again.chain().join(" "), again.hint_text()),
+            (Kind::Usage, "a b c".into(), Some("do"))
+        );
+        assert!(Error::carried_by(&std::io::Error::other("x")).is_none());
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub use aws::{Aws, AwsOptions};
 pub use fault::{Fault, Meaning};
 pub use requests::{Request, RequestCounts, Requests};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, causes};
 use local::DurableLocal;
 pub(crate) use local::is_left_behind;
 use object_store::ObjectStore;
@@ -271,14 +271,7 @@ fn unresolved(text: &str, error: std::io::Error) -> Error {
 }
 
 fn root_io_error(error: &object_store::Error) -> Option<&std::io::Error> {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = next {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            return Some(io);
-        }
-        next = cause.source();
-    }
-    None
+    causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>())
 }
 
 /// The absolute path with the part of it that exists resolved: a lake is named before its folder is made.

@@ -8,6 +8,7 @@
 
 mod changes;
 mod file;
+mod foreign;
 mod publish;
 mod read;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) mod suite;
 
 pub use changes::{Changes, PartitionChange, TableChange};
 pub use file::FileCatalog;
+pub use foreign::{CsvLayout, ForeignPartition, ForeignTable, Layout};
 pub use publish::{Actual, Placement, Published, Wanted, desired, diff, plan, publish};
 pub use read::{files, files_at};
 
@@ -59,6 +61,23 @@ pub trait Catalog: Send + Sync {
     /// Makes the changes: the definition first, then the partitions. Each partition moves whole (I3); a failure may leave
     /// some of them unmoved, and making the same changes again is harmless.
     async fn apply(&self, changes: &Changes) -> Result<Applied>;
+
+    /// A table whoever made it, for readers; `None` where there is none. A catalog that holds firelake's tables only, which
+    /// readers find by their ledgers, has none for them.
+    async fn foreign(&self, _database: &str, _table: &str) -> Result<Option<ForeignTable>> {
+        Ok(None)
+    }
+
+    /// All partitions of a table that [`foreign`](Catalog::foreign) gave.
+    async fn foreign_partitions(&self, _database: &str, _table: &str) -> Result<Vec<ForeignPartition>> {
+        Ok(Vec::new())
+    }
+}
+
+impl std::fmt::Debug for dyn Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} catalog", self.name())
+    }
 }
 
 /// What became of [`Changes`]. Both are normal outcomes.

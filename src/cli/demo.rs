@@ -56,6 +56,8 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         database: DATABASE.into(),
         references: vec![reference(&Stores::default(), "hosts", &hosts.to_string_lossy()).await?],
         aliases: Default::default(),
+        catalog: None,
+        stores: Stores::default(),
     })?;
     for (at, (name, query)) in Library::default().all()?.into_iter().enumerate() {
         print(format_args!("{}. {firelake} query --config {config} {name}\n   {}:", at + 3, query.description))?;

@@ -74,6 +74,8 @@ impl EngineArgs {
             database: lake.database(config),
             references: try_join_all(references).await?,
             aliases: self.aliases(),
+            catalog: None,
+            stores,
         })
     }
 

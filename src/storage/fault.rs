@@ -1,12 +1,13 @@
 //! What a service of AWS means by an error: who may not do what, where, and what to do about it.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, causes};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
 
 /// An error of S3, Glue, Athena or STS.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     /// The IAM action: `s3:GetObject`.
     pub action: String,
@@ -188,8 +189,13 @@ impl Fault {
         Fault { code, message, ..Self::new(action, resource, meaning) }
     }
 
+    /// The error that a fault in a chain of causes stands for.
+    pub fn carried_by(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+        causes(error).find_map(|cause| cause.downcast_ref::<Fault>()).map(|fault| fault.clone().into())
+    }
+
     /// Credentials that cannot be had.
-    pub(super) fn no_credentials(error: Option<&aws_credential_types::provider::error::CredentialsError>) -> Self {
+    pub(super) fn no_credentials(error: Option<&CredentialsError>) -> Self {
         let message = error.map_or("no provider is configured".into(), |error| chain(error));
         Fault { message, ..Self::new("credentials", "", Meaning::NoCredentials) }
     }
@@ -255,14 +261,8 @@ impl From<Fault> for Error {
 
 /// Whether credentials could not be had, wherever in the chain of causes that stands.
 fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> Option<Meaning> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if cause.downcast_ref::<aws_credential_types::provider::error::CredentialsError>().is_some() {
-            return Some(Meaning::NoCredentials);
-        }
-        next = cause.source();
-    }
-    None
+    let lacks = |cause: &(dyn std::error::Error + 'static)| cause.is::<CredentialsError>();
+    causes(error).any(lacks).then_some(Meaning::NoCredentials)
 }
 
 /// An error and its causes in one line, without repeating what an outer one said.

@@ -5,10 +5,12 @@
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
 //! - [`cli`]: what the program prints.
+//! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arrows;
+mod aws;
 mod bad_input;
 mod cli;
 mod exactly_once;

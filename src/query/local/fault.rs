@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::query::Bound;
 use crate::query::place::{Place, told};
 use crate::query::suggest::nearest;
+use crate::storage::Fault;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -11,6 +12,9 @@ use object_store::path::Path;
 
 /// An error of parsing or planning: quotes the line of SQL, with a caret under the place where that is known.
 pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
+    if let Some(ours) = ours(&error) {
+        return ours;
+    }
     let (what, written) = without_place(&message(&error));
     let place = span(&error).or(written);
     let (what, hint) = match misfit(&what) {
@@ -26,6 +30,9 @@ pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
 
 /// An error while rows come; `file` is the one that it came from, where that was found out.
 pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
+    if let Some(ours) = ours(&error) {
+        return ours;
+    }
     let what = message(&error);
     let message = match file {
         Some(file) => format!("cannot read the data file {file}: {what}"),
@@ -33,6 +40,11 @@ pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
         None => return Error::query(what),
     };
     Error::storage(message).hint("restore the file from a backup; the landed objects still hold its records")
+}
+
+/// What firelake itself, or a service of AWS, said on the way: it says it better.
+fn ours(error: &DataFusionError) -> Option<Error> {
+    Error::carried_by(error).or_else(|| Fault::carried_by(error))
 }
 
 /// Whether a decoder failed without saying in which file.

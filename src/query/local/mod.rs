@@ -3,16 +3,19 @@
 mod answer;
 mod describe;
 mod fault;
+mod foreign;
 mod functions;
 mod lake_table;
 mod readers;
 mod reference;
 mod stats;
 mod tables;
+mod words;
 
 use super::{Answer, Bound, Engine, ParamType, Value, read_only};
+use crate::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::storage::Location;
+use crate::storage::{Location, Stores};
 use datafusion::common::ParamValues;
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
@@ -42,6 +45,10 @@ pub struct LocalConfig {
     pub references: Vec<Reference>,
     /// Names that stand for another table of the database: `access` → what `--table` says.
     pub aliases: BTreeMap<String, String>,
+    /// Where tables are looked up that the lake has no ledger of.
+    pub catalog: Option<Arc<dyn Catalog>>,
+    /// Opens what that catalog names.
+    pub stores: Stores,
 }
 
 /// A CSV that is a table of strings.

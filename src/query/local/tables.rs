@@ -2,7 +2,7 @@
 
 use super::lake_table::LakeTable;
 use super::readers::Opened;
-use super::{LocalConfig, reference};
+use super::{LocalConfig, foreign, reference};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Snapshot};
 use crate::query::suggest::nearest;
@@ -83,10 +83,12 @@ impl<'a> Tables<'a> {
         if let Some(reference) = reference {
             return Ok(Some(Arc::new(reference::load(reference).await?)));
         }
-        match name.strip_suffix(REJECTED) {
-            Some(base) => self.lake_table(database, base, FileSet::Rejected).await,
-            None => Ok(None),
+        if let Some(base) = name.strip_suffix(REJECTED)
+            && let Some(table) = self.lake_table(database, base, FileSet::Rejected).await?
+        {
+            return Ok(Some(table));
         }
+        foreign::find(self.config, database, name).await
     }
 
     /// The table that a name stands for; its rejected records go along.

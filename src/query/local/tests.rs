@@ -123,6 +123,8 @@ impl Lake {
             database: "logs".into(),
             references: vec![Reference { name: "hosts".into(), folder, key: "hosts.csv".into() }],
             aliases: BTreeMap::new(),
+            catalog: None,
+            stores: Default::default(),
         }
     }
 

@@ -90,6 +90,8 @@ impl Lake {
             database: "logs".into(),
             references: vec![hosts],
             aliases: Default::default(),
+            catalog: None,
+            stores: Default::default(),
         };
         let bound = Library::default().resolve(query).unwrap().bind(&[], now()).unwrap();
         let answer = LocalEngine::new(config).unwrap().run(&bound).await.unwrap();

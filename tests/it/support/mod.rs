@@ -6,6 +6,7 @@ pub mod lake;
 pub mod process;
 pub mod redact;
 pub mod rows;
+pub mod stand_in;
 pub mod truth;
 pub mod visible;
 

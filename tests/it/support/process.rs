@@ -1,6 +1,8 @@
 //! The real program in a folder of its own, with nothing inherited.
 
+use super::stand_in;
 use firelake::storage::Location;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -8,6 +10,7 @@ use tempfile::TempDir;
 /// A working folder for runs of the program.
 pub struct Sandbox {
     dir: TempDir,
+    env: BTreeMap<String, String>,
 }
 
 /// What a run left.
@@ -22,7 +25,41 @@ pub struct Outcome {
 
 impl Sandbox {
     pub fn new() -> Self {
-        Sandbox { dir: tempfile::tempdir().unwrap() }
+        Sandbox { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new() }
+    }
+
+    /// Sets a variable of the environment for all runs; an empty value takes it away.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        match value {
+            "" => _ = self.env.remove(name),
+            value => _ = self.env.insert(name.into(), value.into()),
+        }
+        self
+    }
+
+    /// A folder with credentials of a new account of the stand-in for AWS, and a bucket of its own.
+    pub fn on_aws() -> (Self, String) {
+        let (account, bucket) = (stand_in::account(), stand_in::bucket_name("it"));
+        stand_in::create_bucket(&account, &bucket);
+        (Self::new().asking(stand_in::url(), &account), bucket)
+    }
+
+    /// Puts an object into a bucket of this sandbox's account.
+    pub fn put(&self, bucket: &str, key: &str, body: &[u8]) {
+        let account = &self.env["AWS_ACCESS_KEY_ID"];
+        let answer = stand_in::request(account, "s3", "PUT", &format!("/{bucket}/{key}"), "", body).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// With credentials for AWS, or what answers in its place at `url`.
+    #[must_use]
+    pub fn asking(self, url: &str, account: &str) -> Self {
+        self.with("AWS_ENDPOINT_URL", url)
+            .with("AWS_ACCESS_KEY_ID", account)
+            .with("AWS_SECRET_ACCESS_KEY", "secret")
+            .with("AWS_REGION", "us-east-1")
+            .with("AWS_EC2_METADATA_DISABLED", "true")
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -46,6 +83,7 @@ impl Sandbox {
             .current_dir(self.dir.path())
             .env_clear()
             .env("HOME", self.dir.path())
+            .envs(&self.env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

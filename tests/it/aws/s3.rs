@@ -1,0 +1,102 @@
+//! S3 as landing zone and lake.
+
+use crate::support::process::{Sandbox, finish};
+use firelake::query::Library;
+use serde_json::Value;
+
+const GENERATE: &str =
+    "generate --start 2026-11-19T22:00:00Z --hours 4 --rate 0.1 --broken 2% --late 5% --delimiter none";
+const SCHEMA: &str = "--schema combined_apache --table access";
+
+fn summary(stdout: &str) -> Value {
+    serde_json::from_str(stdout).unwrap()
+}
+
+/// Everything that a run says of its work, but for sizes, which hold UUIDs, and requests.
+fn work(mut summary: Value) -> Value {
+    let fields = summary.as_object_mut().unwrap();
+    ["bytes_written", "requests"].iter().for_each(|name| _ = fields.remove(*name));
+    summary
+}
+
+#[test]
+fn the_way_is_the_same_as_on_local_files() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let s3 = format!("s3://{bucket}");
+    sandbox.ok(&format!("{GENERATE} --landing landing --hosts hosts.csv"));
+    sandbox.ok(&format!("{GENERATE} --landing {s3}/landing/web/"));
+    let local = sandbox.ok(&format!("compact --lake lake --landing landing {SCHEMA} --json"));
+    let remote = sandbox.ok(&format!("compact --lake {s3}/lake/ --landing {s3}/landing/web {SCHEMA} --json"));
+    let (local, remote) = (summary(&local.stdout), summary(&remote.stdout));
+    assert!(remote["requests"]["put"].as_u64().unwrap() > 4, "{remote}");
+    assert_eq!(work(local), work(remote));
+    for (query, _) in Library::default().all().unwrap() {
+        let asked = |lake: &str| {
+            sandbox.ok(&format!("query --lake {lake} --reference hosts=hosts.csv {query} --format ndjson")).stdout
+        };
+        let answer = asked("lake");
+        assert!(answer.lines().count() > 1, "{query}: {answer}");
+        assert_eq!(answer, asked(&format!("{s3}/lake")), "{query}");
+    }
+    let again = sandbox.ok(&format!("compact --lake {s3}/lake --table access --json"));
+    assert_eq!(summary(&again.stdout)["objects"], 0);
+}
+
+#[test]
+fn a_reference_may_be_on_s3() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let lake = format!("s3://{bucket}/lake");
+    sandbox.ok(&format!("{GENERATE} --landing s3://{bucket}/landing"));
+    sandbox.ok(&format!("compact --lake {lake} --landing s3://{bucket}/landing {SCHEMA}"));
+    sandbox.put(&bucket, "ref/hosts.csv", b"host,name\n10.0.0.1,one\n");
+    let query = format!("query --lake {lake} --reference hosts=s3://{bucket}/ref/hosts.csv --format csv");
+    assert_eq!(sandbox.ok(&format!("{query} \"SELECT name FROM hosts\"")).stdout, "name\none\n");
+}
+
+/// One conditional create wins, over HTTP too.
+#[test]
+fn runs_at_once_take_each_object_once() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let (lake, landing) = (format!("s3://{bucket}/lake"), format!("s3://{bucket}/landing"));
+    sandbox.ok(&format!("{GENERATE} --landing {landing}"));
+    let line = format!("compact --lake {lake} --landing {landing} {SCHEMA} --json");
+    let runs: Vec<_> = (0..4).map(|_| sandbox.start(&line)).collect();
+    let done: Vec<Value> = runs.into_iter().map(|run| summary(&finish(&line, run).exits(0).stdout)).collect();
+    let read: u64 = done.iter().map(|run| run["records_read"].as_u64().unwrap()).sum();
+    let rows: u64 = done.iter().map(|run| run["rows_written"].as_u64().unwrap()).sum();
+    let count = sandbox.ok(&format!("query --lake {lake} --format csv \"SELECT count(*) AS n FROM access\""));
+    assert_eq!(count.stdout, format!("n\n{rows}\n"));
+    let rejected =
+        sandbox.ok(&format!("query --lake {lake} --format csv \"SELECT count(*) AS n FROM access_rejected\""));
+    assert_eq!(rejected.stdout, format!("n\n{}\n", read - rows));
+    assert!(done.iter().filter(|run| run["objects"].as_u64() > Some(0)).count() >= 1);
+    let landed: Value = summary(&sandbox.ok(&format!("{GENERATE} --landing {landing} --json")).stdout);
+    assert_eq!(landed["records"].as_u64(), Some(read), "{landed}");
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_told_by_its_name() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let missing = ["there is no such bucket: s3://nobodys-bucket\n", "firelake makes no buckets"];
+    sandbox.run("files --lake s3://nobodys-bucket/lake --table access").fails(1, &missing);
+    sandbox
+        .run(&format!("compact --lake s3://nobodys-bucket/lake --landing s3://{bucket}/x {SCHEMA}"))
+        .fails(1, &missing);
+    sandbox
+        .run(&format!("compact --lake s3://{bucket}/lake --landing s3://nobodys-bucket/x {SCHEMA}"))
+        .fails(1, &missing);
+    sandbox.run("query --lake s3://nobodys-bucket \"SELECT 1 FROM access\"").fails(1, &missing);
+}
+
+#[test]
+fn urls_that_are_none() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    sandbox.run("files --lake s3:// --table x").fails(2, &["s3:// names no bucket"]);
+    sandbox
+        .run(&format!("files --lake s3a://{bucket}/x --table x"))
+        .fails(2, &[&format!("hint: write s3://{bucket}/x")]);
+    sandbox.run(&format!("files --lake s3://{bucket}/a//b --table x")).fails(2, &["cannot be a folder of a lake"]);
+    sandbox.run("files --lake gs://bucket/x --table x").fails(2, &["does not read gs: URLs"]);
+    let inside = format!("compact --lake s3://{bucket}/a/lake --landing s3://{bucket}/a {SCHEMA}");
+    sandbox.run(&inside).fails(2, &["the lake is inside its landing prefix"]);
+}
