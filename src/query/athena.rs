@@ -143,7 +143,8 @@ fn cost(execution: &QueryExecution, question: Question) -> Cost {
     let statistics = execution.statistics();
     let millis = |millis: Option<i64>| Duration::from_millis(millis.and_then(|ms| ms.try_into().ok()).unwrap_or(0));
     let scanned = statistics.and_then(|s| s.data_scanned_in_bytes()).and_then(|n| n.try_into().ok()).unwrap_or(0);
-    let reused = statistics.and_then(|s| s.result_reuse_information()).is_some_and(|reuse| reuse.reused_previous_result());
+    let reused =
+        statistics.and_then(|s| s.result_reuse_information()).is_some_and(|reuse| reuse.reused_previous_result());
     let is_reserved = statistics.and_then(|s| s.dpu_count()).is_some_and(|count| count > 0.0);
     let is_free = reused || (question != Question::Rows && scanned == 0);
     Cost {

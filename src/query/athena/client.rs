@@ -79,9 +79,9 @@ impl Client {
     /// How a query stands.
     pub(super) async fn execution(&self, id: &str) -> Result<QueryExecution> {
         match self.sdk.get_query_execution().query_execution_id(id).send().await {
-            Ok(answer) => answer
-                .query_execution
-                .ok_or_else(|| Error::internal(format!("Athena says nothing about query {id}"))),
+            Ok(answer) => {
+                answer.query_execution.ok_or_else(|| Error::internal(format!("Athena says nothing about query {id}")))
+            }
             Err(error) => Err(self.aws.error("athena:GetQueryExecution", &format!("query {id}"), error).await),
         }
     }

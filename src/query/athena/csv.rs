@@ -132,12 +132,7 @@ mod tests {
         let (rows, whole) = read(&[b"\"a\",,\"\"\n\n\"x\"\"y,\n\",2\n,"]);
         assert_eq!(
             rows,
-            [
-                vec![some("a"), None, some("")],
-                vec![None],
-                vec![some("x\"y,\n"), some("2")],
-                vec![None, None],
-            ]
+            [vec![some("a"), None, some("")], vec![None], vec![some("x\"y,\n"), some("2")], vec![None, None],]
         );
         assert!(whole);
         assert!(!read(&[b"\"a\n"]).1);

@@ -56,7 +56,8 @@ impl Failed<'_> {
     fn cancelled(&self, id: &str, reason: &str) -> Error {
         if reason.contains("ytes scanned limit") {
             let workgroup = &self.asking.workgroup;
-            let message = format!("the query was stopped: it scans more than the workgroup {workgroup} allows (query {id})");
+            let message =
+                format!("the query was stopped: it scans more than the workgroup {workgroup} allows (query {id})");
             return Error::new(Kind::Budget, message)
                 .caused_by(reason)
                 .hint("filter on the partition key (dt), name fewer columns, or have the workgroup's limit raised");
@@ -82,7 +83,10 @@ impl Failed<'_> {
             return Some(self.tables_hint(&database, &table).await);
         }
         let hints = [
-            ("SCHEMA_NOT_FOUND", "check --database; tables come to Athena by catalog = \"glue\" in firelake.toml, with the next firelake compact"),
+            (
+                "SCHEMA_NOT_FOUND",
+                "check --database; tables come to Athena by catalog = \"glue\" in firelake.toml, with the next firelake compact",
+            ),
             ("exhausted resources", "ask for less: filter on the partition key (dt), or name fewer columns"),
             ("FUNCTION_NOT_FOUND", "docs/query-file.md lists the functions that both engines have; Athena has Trino's"),
             ("Access Denied", "docs/aws.md lists the permissions that queries need; Athena reads tables with yours"),
@@ -94,7 +98,9 @@ impl Failed<'_> {
 
     async fn tables_hint(&self, database: &str, table: &str) -> String {
         if self.references.iter().any(|name| name == table) {
-            return format!("{table} is a reference table of firelake.toml, which only the local engine has: make a table of it in Athena");
+            return format!(
+                "{table} is a reference table of firelake.toml, which only the local engine has: make a table of it in Athena"
+            );
         }
         let names = self.client.some_tables(database).await;
         let all = names.join(", ");
@@ -114,8 +120,10 @@ pub(super) fn late(execution: &QueryExecution, seconds: u64, was_stopped: bool) 
     let end = if was_stopped { "and was cancelled there" } else { "and could not be cancelled: it may still run" };
     let waits = execution.status().and_then(|status| status.state()).is_some_and(|state| state.as_str() == "QUEUED");
     match waits {
-        true => Error::new(Kind::TryAgain, format!("Athena did not begin the query within {seconds} s, {end} (query {id})"))
-            .hint("Athena is busy with this account's other queries: try again later, or raise --timeout"),
+        true => {
+            Error::new(Kind::TryAgain, format!("Athena did not begin the query within {seconds} s, {end} (query {id})"))
+                .hint("Athena is busy with this account's other queries: try again later, or raise --timeout")
+        }
         false => Error::query(format!("the query ran longer than --timeout allows, {seconds} s, {end} (query {id})"))
             .hint("raise --timeout, or ask for less: filter on the partition key (dt)"),
     }
@@ -135,7 +143,8 @@ pub(super) fn is_retryable(execution: &QueryExecution) -> bool {
     let error = execution.status().and_then(|status| status.athena_error());
     let said = error.is_some_and(|error| error.retryable() || error.error_category() == Some(SYSTEM));
     let message = message(execution);
-    let known = ["INTERNAL_ERROR_QUERY_ENGINE", "exhausted resources at this scale factor", "Rate exceeded", "SlowDown"];
+    let known =
+        ["INTERNAL_ERROR_QUERY_ENGINE", "exhausted resources at this scale factor", "Rate exceeded", "SlowDown"];
     !is_of_output(&message) && (said || known.iter().any(|words| message.contains(words)))
 }
 
@@ -258,6 +267,9 @@ mod tests {
         assert_eq!(queued.kind(), Kind::TryAgain);
         let running = late(&ended(QueryExecutionState::Running, "", None), 5, true);
         assert_eq!(running.kind(), Kind::Query);
-        assert_eq!(running.message(), "the query ran longer than --timeout allows, 5 s, and was cancelled there (query id)");
+        assert_eq!(
+            running.message(),
+            "the query ran longer than --timeout allows, 5 s, and was cancelled there (query id)"
+        );
     }
 }

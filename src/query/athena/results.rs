@@ -84,11 +84,7 @@ fn by_pages(
     .boxed()
 }
 
-fn pages(
-    client: &Client,
-    id: &str,
-    first: GetQueryResultsOutput,
-) -> BoxStream<'static, Result<GetQueryResultsOutput>> {
+fn pages(client: &Client, id: &str, first: GetQueryResultsOutput) -> BoxStream<'static, Result<GetQueryResultsOutput>> {
     let (client, id) = (client.clone(), id.to_owned());
     let token = first.next_token.clone();
     let rest = stream::try_unfold(token, move |token| {
@@ -115,10 +111,9 @@ async fn from_file(
     let found = folder.store().get_opts(&folder.path(name), Default::default()).await;
     let bytes = found.map_err(|error| unread(error.into()))?.into_stream();
     let url = url.to_owned();
-    let bytes = bytes.map_err(move |error| {
-        Error::from(error).context(format!("cannot read the query's result {url}"))
-    });
-    let reader = File { text: Text::new(schema, Some(header)), tokenizer: Tokenizer::default(), ready: VecDeque::new() };
+    let bytes = bytes.map_err(move |error| Error::from(error).context(format!("cannot read the query's result {url}")));
+    let reader =
+        File { text: Text::new(schema, Some(header)), tokenizer: Tokenizer::default(), ready: VecDeque::new() };
     Ok(reader.batches(bytes.boxed()))
 }
 
@@ -251,7 +246,8 @@ impl Text {
 }
 
 fn misshapen(what: &str) -> Error {
-    Error::storage(format!("Athena's result cannot be read: {what}")).hint("run the query again; the file may have been changed")
+    Error::storage(format!("Athena's result cannot be read: {what}"))
+        .hint("run the query again; the file may have been changed")
 }
 
 /// Every line of an answer that is text: the values of a row, apart by tabs.
@@ -269,7 +265,8 @@ fn strings(name: &str, values: Vec<String>) -> (String, ArrayRef) {
 }
 
 fn whole(columns: Vec<(String, ArrayRef)>) -> Result<Rows> {
-    let batch = RecordBatch::try_from_iter(columns).map_err(|e| Error::internal("an answer's columns differ").caused_by(e))?;
+    let batch =
+        RecordBatch::try_from_iter(columns).map_err(|e| Error::internal("an answer's columns differ").caused_by(e))?;
     Ok((batch.schema(), stream::once(async { Ok(batch) }).boxed()))
 }
 
@@ -319,7 +316,8 @@ mod tests {
     use arrow::datatypes::Int32Type;
 
     fn columns(types: &[&str]) -> Vec<ColumnInfo> {
-        let column = |(at, name): (usize, &&str)| ColumnInfo::builder().name(format!("c{at}")).r#type(*name).build().unwrap();
+        let column =
+            |(at, name): (usize, &&str)| ColumnInfo::builder().name(format!("c{at}")).r#type(*name).build().unwrap();
         types.iter().enumerate().map(column).collect()
     }
 
@@ -336,7 +334,8 @@ mod tests {
     fn a_file_of_many_batches_has_every_row_in_order() {
         let mut text = "\"c0\",\"c1\"\n".to_owned();
         (0..20_000).for_each(|row| text.push_str(&format!("\"{row}\",\n")));
-        let batches = read(&["integer", "varchar"], text.as_bytes().chunks(1000).map(<[u8]>::to_vec).collect()).unwrap();
+        let batches =
+            read(&["integer", "varchar"], text.as_bytes().chunks(1000).map(<[u8]>::to_vec).collect()).unwrap();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [8192, 8192, 3616]);
         let numbers = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int32Type>().values().to_vec());
         assert!(numbers.eq(0..20_000));

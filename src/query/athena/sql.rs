@@ -138,8 +138,7 @@ fn aliased(
         };
         return Ok(used.flat_map(|name| tokens.iter().filter_map(move |token| at(token, name))).collect());
     }
-    let given: Vec<String> =
-        used.map(|(alias, table)| format!("\"{alias}\" AS (SELECT * FROM \"{table}\")")).collect();
+    let given: Vec<String> = used.map(|(alias, table)| format!("\"{alias}\" AS (SELECT * FROM \"{table}\")")).collect();
     if given.is_empty() {
         return Ok(Vec::new());
     }
@@ -173,7 +172,9 @@ fn question(query: &Bound, tokens: &[Token]) -> Result<(Question, usize)> {
     let word = |begin: usize, words: &[&str]| at(begin).is_some_and(|token| token.is_one_of(words));
     let rows = ["select", "with", "values", "table"];
     if tokens.is_empty() {
-        return Err(Error::query(format!("{} is empty", query.origin)).hint("write SQL, such as SELECT count(*) FROM access"));
+        return Err(
+            Error::query(format!("{} is empty", query.origin)).hint("write SQL, such as SELECT count(*) FROM access")
+        );
     }
     if word(0, &rows) {
         return Ok((Question::Rows, 0));
@@ -200,8 +201,28 @@ fn question(query: &Bound, tokens: &[Token]) -> Result<(Question, usize)> {
 }
 
 const WRITES: [&str; 22] = [
-    "insert", "update", "delete", "merge", "create", "drop", "alter", "msck", "unload", "execute", "prepare", "deallocate",
-    "truncate", "grant", "revoke", "vacuum", "optimize", "analyze", "call", "set", "reset", "use",
+    "insert",
+    "update",
+    "delete",
+    "merge",
+    "create",
+    "drop",
+    "alter",
+    "msck",
+    "unload",
+    "execute",
+    "prepare",
+    "deallocate",
+    "truncate",
+    "grant",
+    "revoke",
+    "vacuum",
+    "optimize",
+    "analyze",
+    "call",
+    "set",
+    "reset",
+    "use",
 ];
 
 /// The token after `EXPLAIN [ANALYZE] [VERBOSE] [(options)]`.
@@ -343,11 +364,16 @@ mod tests {
             ),
             ("DESCRIBE access", "DESCRIBE orders".into()),
             ("SHOW PARTITIONS access;", "SHOW PARTITIONS orders;".into()),
-            ("SELECT other.access FROM access x, y other", format!("{given}SELECT other.access FROM access x, y other")),
+            (
+                "SELECT other.access FROM access x, y other",
+                format!("{given}SELECT other.access FROM access x, y other"),
+            ),
         ] {
             assert_eq!(sent(text, &[], Some("orders")).unwrap().sql, expected);
         }
-        assert!(sent("SELECT 1 FROM logs.access", &[], Some("orders")).unwrap_err().message().contains("line 1, column 15"));
+        assert!(
+            sent("SELECT 1 FROM logs.access", &[], Some("orders")).unwrap_err().message().contains("line 1, column 15")
+        );
         sent("SELECT 1 FROM logs.access", &[], None).unwrap();
     }
 
@@ -366,7 +392,12 @@ mod tests {
         ] {
             assert_eq!(sent(text, &[], None).unwrap().question, expected, "{text}");
         }
-        for text in ["DROP TABLE x", "insert into x values (1)", "EXPLAIN ANALYZE INSERT INTO x SELECT 1", "UNLOAD (SELECT 1) TO 'x'"] {
+        for text in [
+            "DROP TABLE x",
+            "insert into x values (1)",
+            "EXPLAIN ANALYZE INSERT INTO x SELECT 1",
+            "UNLOAD (SELECT 1) TO 'x'",
+        ] {
             assert_eq!(sent(text, &[], None).unwrap_err().message(), read_only().message(), "{text}");
         }
         for (text, expected) in [

@@ -6,8 +6,8 @@ use arrow::array::{
     RecordBatchOptions, StringArray, TimestampMillisecondArray,
 };
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    Schema, SchemaRef, Time32MillisecondType, TimeUnit, TimestampMillisecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, Schema, SchemaRef, Time32MillisecondType, TimeUnit, TimestampMillisecondType,
 };
 use aws_sdk_athena::types::ColumnInfo;
 use chrono::{DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike};
@@ -49,8 +49,11 @@ fn data_type(column: &ColumnInfo) -> Result<DataType> {
         "time with time zone" => DataType::Utf8,
         interval if interval.starts_with("interval") => DataType::Utf8,
         _ => {
-            return Err(Error::query(format!("column {} has the type {name}, which firelake does not read", column.name))
-                .hint(format!("cast it: CAST({} AS varchar)", column.name)));
+            return Err(Error::query(format!(
+                "column {} has the type {name}, which firelake does not read",
+                column.name
+            ))
+            .hint(format!("cast it: CAST({} AS varchar)", column.name)));
         }
     })
 }
@@ -251,7 +254,8 @@ mod tests {
         let column = batch.column(0);
         let options = FormatOptions::new();
         let shown = ArrayFormatter::try_new(column, &options).unwrap();
-        let cell = |row| (!column.is_null(row) && column.data_type() != &DataType::Null).then(|| shown.value(row).to_string());
+        let cell =
+            |row| (!column.is_null(row) && column.data_type() != &DataType::Null).then(|| shown.value(row).to_string());
         Ok((column.data_type().clone(), (0..column.len()).map(cell).collect()))
     }
 
