@@ -1,11 +1,13 @@
 //! `firelake compact`: one table by flags, or every table of `firelake.toml`.
 
 use super::common::{LakeArgs, bytes, catalog, count, counted, print, schema};
+use super::engine::configured;
 use super::progress;
 use crate::compact::{BatchLimits, WorkLimits};
 use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
 use crate::error::{Error, Result};
 use crate::jobs::compact::{CompactJob, CompactReport, CompactSummary};
+use crate::jobs::references::publish_references;
 use crate::storage::Stores;
 use crate::table::TableId;
 use chrono::{TimeDelta, Utc};
@@ -68,6 +70,9 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         });
         code = worse(code, this);
     }
+    if !config.reference.is_empty() {
+        args.publish_references(&config, &stores).await?;
+    }
     Ok(code)
 }
 
@@ -98,6 +103,18 @@ impl Args {
                 .hint("pass --landing, --schema, --lake and --table, or write a [table.NAME] into firelake.toml")),
             (None, None) => Ok(all()),
         }
+    }
+
+    async fn publish_references(&self, config: &Config, stores: &Stores) -> Result<()> {
+        let lake = self.lake.lake(config, stores).await?;
+        let catalog = catalog(self.catalog.unwrap_or(config.catalog), &lake, stores).await?;
+        if catalog.wants_references() {
+            let references = configured(config, stores).await?;
+            for table in publish_references(catalog.as_ref(), &lake, &self.lake.database(config), &references).await? {
+                eprintln!("{table}: reference table published");
+            }
+        }
+        Ok(())
     }
 
     async fn job(&self, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<CompactJob> {

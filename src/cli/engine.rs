@@ -1,7 +1,7 @@
 //! Which engine answers, and what it opens: the same options for every command that runs queries.
 
-use super::common::LakeArgs;
-use crate::config::{Config, EngineKind};
+use super::common::{LakeArgs, catalog};
+use crate::config::{CatalogKind, Config, EngineKind};
 use crate::error::{Error, Result};
 use crate::query::local::{LocalConfig, LocalEngine, Reference};
 use crate::query::{Engine, Library};
@@ -15,6 +15,9 @@ pub(super) struct EngineArgs {
     /// Who answers: local (DataFusion, in this process) [default: local]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineKind>,
+    /// Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+    #[arg(long, value_name = "KIND")]
+    catalog: Option<CatalogKind>,
     /// The table that stands in for `access`
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
@@ -40,20 +43,31 @@ impl EngineArgs {
     }
 
     async fn local(&self, lake: &LakeArgs, config: &Config) -> Result<LocalConfig> {
-        let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
-        let configured = config.reference.iter().map(|(name, reference)| (name.clone(), reference.file.clone()));
-        let configured = configured.filter(|(name, _)| !flags.iter().any(|(flag, _)| flag == name)).collect::<Vec<_>>();
         let stores = lake.stores(config);
-        let references = flags.iter().chain(&configured).map(|(name, file)| reference(&stores, name, file));
+        let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
+        let references = try_join_all(flags.iter().map(|(name, file)| reference(&stores, name, file))).await?;
+        let mut unpublished = configured(config, &stores).await?;
+        unpublished.retain(|reference| !flags.iter().any(|(name, _)| *name == reference.name));
+        let place = lake.lake(config, &stores).await?;
+        let catalog = match self.catalog.unwrap_or(config.catalog) {
+            CatalogKind::File => None, // it holds firelake's tables only, which are found by their ledgers
+            kind => Some(catalog(kind, &place, &stores).await?),
+        };
         Ok(LocalConfig {
-            lake: lake.lake(config, &stores).await?,
+            lake: place,
             database: lake.database(config),
-            references: try_join_all(references).await?,
+            references,
+            unpublished,
             aliases: self.table.iter().map(|table| ("access".into(), table.clone())).collect(),
-            catalog: None,
+            catalog,
             stores,
         })
     }
+}
+
+/// The reference tables of `firelake.toml`.
+pub(super) async fn configured(config: &Config, stores: &Stores) -> Result<Vec<Reference>> {
+    try_join_all(config.reference.iter().map(|(name, told)| reference(stores, name, &told.file))).await
 }
 
 fn name_and_file(text: &str) -> Result<(String, String)> {

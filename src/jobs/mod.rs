@@ -4,3 +4,4 @@ pub mod catalog;
 pub mod compact;
 pub mod files;
 pub mod generate;
+pub mod references;

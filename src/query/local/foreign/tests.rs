@@ -91,6 +91,7 @@ impl Rig {
             lake: Location::open(lake.to_str().unwrap())?,
             database: "logs".into(),
             references: Vec::new(),
+            unpublished: Vec::new(),
             aliases: Default::default(),
             catalog: Some(Arc::new(One(self.table.clone(), self.partitions.clone()))),
             stores: Stores::default(),
