@@ -114,6 +114,7 @@ fn listed_line(table: &ListedTable) -> String {
         (Some(commit), Some(partitions)) => {
             format!("{name}\t{}\tcommit {commit}\t{location}", counted(partitions, "partition"))
         }
+        _ if table.reference => format!("{name}\treference table\t\t{location}"),
         _ => format!("{name}\tnot firelake's\t\t{location}"),
     }
 }

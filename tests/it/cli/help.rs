@@ -150,6 +150,9 @@ fn help_of_query() {
               --engine <ENGINE>
                   Who answers: local (DataFusion, in this process) [default: local]
 
+              --catalog <KIND>
+                  Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+
               --table <NAME>
                   The table that stands in for `access`
 
@@ -181,7 +184,7 @@ fn no_command() {
 
 #[test]
 fn help_of_report() {
-    assert_snapshot!(Sandbox::new().shown("report --help"), @r#"
+    assert_snapshot!(Sandbox::new().shown("report --help"), @r"
         $ firelake report --help
         -- stdout
         Run queries and check what they expect of their answers, for CI
@@ -224,6 +227,9 @@ fn help_of_report() {
               --engine <ENGINE>
                   Who answers: local (DataFusion, in this process) [default: local]
 
+              --catalog <KIND>
+                  Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+
               --table <NAME>
                   The table that stands in for `access`
 
@@ -249,5 +255,5 @@ fn help_of_report() {
         Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; 3 an
         expectation does not hold.
         -- exit code 0
-        "#);
+        ");
 }
