@@ -102,6 +102,10 @@ pub struct QueryConfig {
     pub engine: EngineKind,
     /// A folder of the user's own named queries.
     pub folder: Option<String>,
+    /// Athena's workgroup.
+    pub workgroup: Option<String>,
+    /// Where Athena writes results, if not where the workgroup says.
+    pub output_location: Option<String>,
 }
 
 /// Who answers queries.
@@ -111,6 +115,8 @@ pub enum EngineKind {
     /// DataFusion, in this process.
     #[default]
     Local,
+    /// Amazon Athena.
+    Athena,
 }
 
 impl std::str::FromStr for EngineKind {
@@ -119,7 +125,8 @@ impl std::str::FromStr for EngineKind {
     fn from_str(word: &str) -> Result<Self, String> {
         match word {
             "local" => Ok(EngineKind::Local),
-            _ => Err(format!("unknown engine {word:?}; queries are answered by: local")),
+            "athena" => Ok(EngineKind::Athena),
+            _ => Err(format!("unknown engine {word:?}; queries are answered by: local, athena")),
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Kind {
     Query,
     /// An expectation, a verification or a share such as `--max-rejected` failed. Exit code 3.
     Check,
+    /// Over the scan budget: the query was stopped before it read more. Exit code 4.
+    Budget,
     /// Lost the race too often, throttled, or the outcome of a write is unknown: the next run finds out. Exit code 75.
     TryAgain,
     /// A person pressed Ctrl-C. Exit code 130, as shells expect.
@@ -42,6 +44,7 @@ impl Kind {
             Kind::Usage => 2,
             Kind::Storage | Kind::Credentials | Kind::Unreadable | Kind::Ledger | Kind::Query | Kind::Internal => 1,
             Kind::Check => 3,
+            Kind::Budget => 4,
             Kind::TryAgain => 75,
             Kind::Cancelled => 130,
         }

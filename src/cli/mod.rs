@@ -14,6 +14,7 @@ mod report;
 
 use crate::error::{Error, Kind, Result};
 use clap::{Parser, Subcommand};
+use engine::Engines;
 use std::process::ExitCode;
 
 /// Firehose in, Parquet lake out, SQL anywhere.
@@ -25,8 +26,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; \
-3 an expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 75 try again later; \
-130 stopped by Ctrl-C.\n\n\
+3 an expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 4 over the scan budget; \
+75 try again later; 130 stopped by Ctrl-C.\n\n\
 A first look, with no AWS and no data of yours: firelake demo";
 
 #[derive(Subcommand)]
@@ -57,11 +58,17 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(&Error::internal("cannot start the runtime").caused_by(error)),
     };
     let outcome = runtime.block_on(async {
-        tokio::select! {
-            outcome = run(cli.command) => outcome,
+        let engines = Engines::default();
+        let outcome = tokio::select! {
+            outcome = run(cli.command, &engines) => outcome,
             _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Cancelled, "stopped by Ctrl-C")
                 .hint("nothing half-written is visible; run the same command again to go on")),
+        };
+        tokio::select! {
+            notes = engines.close() => notes.iter().for_each(|note| eprintln!("{}", harmless(note))),
+            _ = tokio::signal::ctrl_c() => {} // a person who does not want to wait
         }
+        outcome
     });
     runtime.shutdown_background();
     match outcome {
@@ -71,12 +78,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<u8> {
+async fn run(command: Command, engines: &Engines) -> Result<u8> {
     match command {
         Command::Compact(args) => compact::run(args).await,
-        Command::Query(args) => query::run(args).await,
+        Command::Query(args) => query::run(args, engines).await,
         Command::Queries(args) => queries::run(args),
-        Command::Report(args) => report::run(args).await,
+        Command::Report(args) => report::run(args, engines).await,
         Command::Files(args) => files::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,

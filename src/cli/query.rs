@@ -1,11 +1,11 @@
 //! `firelake query`: SQL, a file of it, or a named query; the answer on stdout.
 
 use super::common::LakeArgs;
-use super::engine::EngineArgs;
+use super::engine::{EngineArgs, Engines};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::output::{Format, Writer};
-use crate::query::{Answer, Bound, Engine, QueryText, assignment};
+use crate::query::{Answer, Bound, Cost, Engine, QueryText, assignment};
 use arrow::array::AsArray;
 use chrono::Utc;
 use futures::TryStreamExt;
@@ -17,7 +17,8 @@ use std::time::Instant;
 #[command(after_help = "Examples:\n  \
 firelake query --lake lake \"SELECT status, count(*) AS n FROM access GROUP BY 1 ORDER BY 2 DESC\"\n  \
 firelake query --lake lake client_windows --format csv\n  \
-firelake query --lake lake \"SELECT * FROM access WHERE client_ip = :ip\" --param ip=203.0.113.7\n\n\
+firelake query --lake lake \"SELECT * FROM access WHERE client_ip = :ip\" --param ip=203.0.113.7\n  \
+firelake query --engine athena --workgroup analysts --timeout 10m client_windows\n\n\
 firelake queries lists the named queries.")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,16 +39,17 @@ pub(super) struct Args {
     engine: EngineArgs,
 }
 
-pub(super) async fn run(args: Args) -> Result<u8> {
+pub(super) async fn run(args: Args, engines: &Engines) -> Result<u8> {
     let config = args.lake.config()?;
     let text = args.text(&config)?;
     let given = args.params.iter().map(|param| assignment(param)).collect::<Result<Vec<_>>>()?;
     let bound = text.bind(&given, Utc::now())?;
-    let engine = args.engine.open(&args.lake, &config).await?;
+    let engine = args.engine.open(&args.lake, &config, engines).await?;
     let started = Instant::now();
-    let rows = answer(engine.as_ref(), &bound, args.format).await?;
+    let (rows, cost) = answer(engine.as_ref(), &bound, args.format).await?;
     if args.format == Format::Table {
-        eprintln!("{}, {:.3} s", super::common::counted(rows, "row"), started.elapsed().as_secs_f64());
+        eprint!("{}, {:.3} s", super::common::counted(rows, "row"), started.elapsed().as_secs_f64());
+        eprintln!("{}", cost.map(|cost| format!(": {cost}")).unwrap_or_default());
     }
     Ok(0)
 }
@@ -71,20 +73,21 @@ impl Args {
     }
 }
 
-/// Runs a query and writes its answer to stdout as it comes; gives the number of rows.
-async fn answer(engine: &dyn Engine, bound: &Bound, format: Format) -> Result<u64> {
+/// Runs a query and writes its answer to stdout as it comes; gives the number of rows, and what they cost.
+async fn answer(engine: &dyn Engine, bound: &Bound, format: Format) -> Result<(u64, Option<Cost>)> {
     let mut answer = engine.run(bound).await?;
+    let cost = answer.cost.take();
     let stdout = std::io::stdout();
     let width = super::common::terminal_width();
     let mut out = BufWriter::new(stdout.lock());
     if format == Format::Table && is_plan(&answer) {
-        return plan(answer, &mut out).await;
+        return Ok((plan(answer, &mut out).await?, cost));
     }
     let mut writer = Writer::begin(format, answer.schema.clone(), &mut out, width)?;
     while let Some(batch) = answer.batches.try_next().await? {
         writer.write(&batch)?;
     }
-    writer.finish()
+    Ok((writer.finish()?, cost))
 }
 
 /// Whether it is the answer to an EXPLAIN.

@@ -1,7 +1,7 @@
 //! `firelake report`: queries with expectations, for CI.
 
 use super::common::{LakeArgs, print};
-use super::engine::EngineArgs;
+use super::engine::{EngineArgs, Engines};
 use crate::error::{Error, Result};
 use crate::output::reader_is_gone;
 use crate::query::{Library, QueryText, assignment, is_query_name};
@@ -46,10 +46,10 @@ pub(super) struct Args {
     engine: EngineArgs,
 }
 
-pub(super) async fn run(args: Args) -> Result<u8> {
+pub(super) async fn run(args: Args, engines: &Engines) -> Result<u8> {
     let config = args.lake.config()?;
     let questions = args.questions(&args.engine.library(&config))?;
-    let engine = args.engine.open(&args.lake, &config).await?;
+    let engine = args.engine.open(&args.lake, &config, engines).await?;
     // made before the first query: what cannot be written is told at once, and no older report is taken for this one
     let mut markdown_file = args.markdown.as_deref().map(create).transpose()?;
     let mut junit_file = args.junit.as_deref().map(create).transpose()?;

@@ -225,6 +225,16 @@ impl Bound {
         sql
     }
 
+    /// Where parameters stand in the text, in order, by name.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.uses.iter().map(|used| (used.name.as_str(), used.range.clone()))
+    }
+
+    /// The value of a parameter that is used.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
     /// The text as it was written: what errors quote.
     pub fn text(&self) -> &str {
         &self.text
@@ -254,11 +264,11 @@ fn is_name(text: &str) -> bool {
     text.starts_with(begins_name) && text.chars().all(continues_name)
 }
 
-fn begins_name(c: char) -> bool {
+pub(super) fn begins_name(c: char) -> bool {
     c.is_ascii_alphabetic() || c == '_'
 }
 
-fn continues_name(c: char) -> bool {
+pub(super) fn continues_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
@@ -292,12 +302,12 @@ fn uses(text: &str) -> Vec<Use> {
 }
 
 /// How long a quoted piece is; a doubled quote is read as two pieces, which comes to the same.
-fn quoted_length(text: &str, quote: char) -> usize {
+pub(super) fn quoted_length(text: &str, quote: char) -> usize {
     text[1..].find(quote).map_or(text.len(), |end| end + 2)
 }
 
 /// How long a block comment is; they nest.
-fn comment_length(text: &str) -> usize {
+pub(super) fn comment_length(text: &str) -> usize {
     let (mut depth, mut at) = (1, 2);
     while depth > 0 {
         let rest = &text[at..];

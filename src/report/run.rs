@@ -30,5 +30,5 @@ pub async fn run(engine: &dyn Engine, question: &Question) -> Result<Answered> {
         rows += batch.num_rows() as u64;
     }
     let checked = checks.into_iter().map(|check| check.finish(rows)).collect::<Result<_>>()?;
-    Ok(Answered { rows, checked, footer: None })
+    Ok(Answered { rows, checked, footer: answer.cost.map(|cost| cost.to_string()) })
 }

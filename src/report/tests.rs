@@ -226,7 +226,7 @@ impl Engine for Counting {
         let schema: SchemaRef = batch(0).unwrap().schema();
         let batches = (0..self.batches).map(move |n| Ok(batch(n).unwrap()));
         let broken = self.breaks.then(|| Err(Error::query("the stream broke")));
-        Ok(Answer { schema, batches: futures::stream::iter(batches.chain(broken)).boxed() })
+        Ok(Answer { schema, batches: futures::stream::iter(batches.chain(broken)).boxed(), cost: None })
     }
 }
 

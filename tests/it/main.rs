@@ -4,12 +4,14 @@
 //! - [`truth`]: what queries answer, against what the generator drew.
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
+//! - [`athena`]: the Athena engine over HTTP.
 //! - [`cli`]: what the program prints.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arrows;
+mod athena;
 mod aws;
 mod bad_input;
 mod cli;

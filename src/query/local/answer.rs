@@ -25,7 +25,7 @@ pub(super) fn answer(stream: SendableRecordBatchStream, opened: Arc<Opened>) -> 
             }
         }
     });
-    Answer { schema, batches: batches.boxed() }
+    Answer { schema, batches: batches.boxed(), cost: None }
 }
 
 fn lake_schema(schema: &Schema) -> SchemaRef {
@@ -33,14 +33,15 @@ fn lake_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Athena's `timestamp` has milliseconds, its integers are signed, its strings are of one kind.
+/// Athena's `timestamp` and `time` have milliseconds, its integers are signed, its strings are of one kind.
 fn lake_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
         DataType::Date64 => DataType::Date32,
-        DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time32(TimeUnit::Millisecond),
+        DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::UInt32 | DataType::UInt64 => DataType::Int64,
         DataType::Dictionary(_, values) => lake_type(values),
         other => other.clone(),

@@ -2,19 +2,13 @@
 
 use crate::error::Error;
 use crate::query::Bound;
+use crate::query::place::{Place, told};
 use crate::query::suggest::nearest;
 use crate::storage::Fault;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use object_store::path::Path;
-
-/// A line and a column in the SQL, both from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    line: usize,
-    column: usize,
-}
 
 /// An error of parsing or planning: quotes the line of SQL, with a caret under the place where that is known.
 pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
@@ -27,12 +21,7 @@ pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
         Some((what, hint)) => (what, hint),
         None => (what.clone(), hint(&error, &what)),
     };
-    let message = match place.and_then(|place| Some((place, excerpt(query.text(), place)?))) {
-        Some((place, excerpt)) => {
-            format!("{}, line {}, column {}: {what}\n{excerpt}", query.origin, place.line, place.column)
-        }
-        None => format!("{}: {what}", query.origin),
-    };
+    let message = told(query, place, &what);
     match hint {
         Some(hint) => Error::query(message).hint(hint),
         None => Error::query(message),
@@ -45,12 +34,12 @@ pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
         return ours;
     }
     let what = message(&error);
-    let told = match file {
+    let message = match file {
         Some(file) => format!("cannot read the data file {file}: {what}"),
         None if is_of_file(&error) => format!("cannot read a data file: {what}"),
         None => return Error::query(what),
     };
-    Error::storage(told).hint("restore the file from a backup; the landed objects still hold its records")
+    Error::storage(message).hint("restore the file from a backup; the landed objects still hold its records")
 }
 
 /// What firelake itself, or a service of AWS, said on the way: it says it better.
@@ -159,27 +148,15 @@ fn without_place(message: &str) -> (String, Option<Place>) {
     }
 }
 
-/// The line of SQL and a caret below the place.
-fn excerpt(sql: &str, place: Place) -> Option<String> {
-    let line = sql.lines().nth(place.line.checked_sub(1)?)?;
-    let before = line.chars().take(place.column.checked_sub(1)?);
-    // tabs stay tabs, so that the caret stands where the terminal shows the place
-    let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    Some(format!("  {line}\n  {indent}^"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_place_is_taken_off_and_shown() {
+    fn the_place_is_taken_off() {
         let (what, place) = without_place("Expected: FROM, found: x at Line: 2, Column: 4");
         assert_eq!(what, "Expected: FROM, found: x");
-        let place = place.unwrap();
-        assert_eq!(excerpt("a\n\tb cd", place).unwrap(), "  \tb cd\n  \t  ^");
+        assert_eq!(place, Some(Place { line: 2, column: 4 }));
         assert_eq!(without_place("no place"), ("no place".into(), None));
-        assert_eq!(excerpt("a", Place { line: 0, column: 1 }), None);
-        assert_eq!(excerpt("a", Place { line: 3, column: 1 }), None);
     }
 }

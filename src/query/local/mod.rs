@@ -12,7 +12,7 @@ mod stats;
 mod tables;
 mod words;
 
-use super::{Answer, Bound, Engine, ParamType, Value};
+use super::{Answer, Bound, Engine, ParamType, Value, read_only};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::storage::{Location, Stores};
@@ -264,12 +264,6 @@ fn tables_of(database: &str) -> String {
 
 fn reading() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
-}
-
-fn read_only() -> Error {
-    Error::query("queries only read: this statement would change something").hint(
-        "use SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW TABLES or SHOW COLUMNS; firelake compact writes tables",
-    )
 }
 
 #[cfg(test)]
