@@ -1,6 +1,7 @@
 //! `firelake catalog`: what the catalog says, what publishing would change, what others changed.
 
 use super::common::{LakeArgs, catalog, counted, print};
+use super::compact::worse;
 use crate::catalog::{Drift, Finding};
 use crate::config::CatalogKind;
 use crate::error::{Error, Result};
@@ -113,6 +114,7 @@ fn listed_line(table: &ListedTable) -> String {
         (Some(commit), Some(partitions)) => {
             format!("{name}\t{}\tcommit {commit}\t{location}", counted(partitions, "partition"))
         }
+        _ if table.reference => format!("{name}\treference table\t\t{location}"),
         _ => format!("{name}\tnot firelake's\t\t{location}"),
     }
 }
@@ -165,13 +167,24 @@ fn shown_json(database: &str, name: &str, ShownTable { table, partitions }: &Sho
 
 async fn plan(args: &Common, exit_code: bool) -> Result<u8> {
     let (job, tables) = args.tables().await?;
-    let mut differs = false;
-    for table in tables {
-        let lines = planned(&job, &table).await?;
-        differs |= !lines.is_empty();
-        tell_changes(args, &job, &table, &lines, "no changes")?;
+    let mut code = 0;
+    for table in &tables {
+        let planned = planned(&job, table).await.and_then(|lines| {
+            tell_changes(args, &job, table, &lines, "no changes")?;
+            Ok(if exit_code && !lines.is_empty() { DIFFERS } else { 0 })
+        });
+        code = after(code, planned);
     }
-    Ok(if exit_code && differs { DIFFERS } else { 0 })
+    Ok(code)
+}
+
+/// The code so far and that of one more table: an error is told, and the next table is done all the same.
+fn after(code: u8, outcome: Result<u8>) -> u8 {
+    let this = outcome.unwrap_or_else(|error| {
+        super::tell(&error);
+        error.kind().exit_code()
+    });
+    worse(code, this)
 }
 
 /// The lines of what is to change, of both of a table's catalog tables.
@@ -182,14 +195,20 @@ async fn planned(job: &CatalogJob, table: &str) -> Result<Vec<String>> {
 
 async fn apply(args: &Common) -> Result<u8> {
     let (job, tables) = args.tables().await?;
-    for table in tables {
-        let lines = planned(&job, &table).await?;
-        let published = job.apply(&table).await?;
-        tell_changes(args, &job, &table, &lines, "nothing to change")?;
-        if published.changed && !args.json {
-            let copied = counted(published.copied_files, "file");
-            eprintln!("{}.{table}: published as of commit {}; {copied} copied", job.database, published.commit);
-        }
+    let mut code = 0;
+    for table in &tables {
+        code = after(code, apply_table(args, &job, table).await);
+    }
+    Ok(code)
+}
+
+async fn apply_table(args: &Common, job: &CatalogJob, table: &str) -> Result<u8> {
+    let lines = planned(job, table).await?;
+    let published = job.apply(table).await?;
+    tell_changes(args, job, table, &lines, "nothing to change")?;
+    if published.changed && !args.json {
+        let copied = counted(published.copied_files, "file");
+        eprintln!("{}.{table}: published as of commit {}; {copied} copied", job.database, published.commit);
     }
     Ok(0)
 }
@@ -207,28 +226,40 @@ fn tell_changes(args: &Common, job: &CatalogJob, table: &str, lines: &[String], 
 
 async fn drift(args: &Common) -> Result<u8> {
     let (job, tables) = args.tables().await?;
-    let mut found = Vec::new();
-    for table in tables {
-        let findings = job.drift(&table).await?;
-        if findings.is_empty() && !args.json {
-            eprintln!("{}.{table}: no drift", job.database);
-        }
-        for finding in &findings {
-            match args.json {
-                true => print(json_line(finding)?)?,
-                false => print(finding)?,
-            }
-        }
-        found.extend(findings);
+    let (mut code, mut found) = (0, Vec::new());
+    for table in &tables {
+        let findings = job.drift(table).await;
+        let told = findings.and_then(|findings| tell_findings(args, &job, table, &findings).map(|()| findings));
+        code = after(
+            code,
+            told.map(|findings| {
+                let differs = findings.iter().any(|finding| finding.drift.is_foreign());
+                found.extend(findings);
+                if differs { DIFFERS } else { 0 }
+            }),
+        );
     }
-    let foreign = |finding: &&Finding| finding.drift.is_foreign();
-    if found.iter().filter(foreign).any(|finding| finding.drift.is_repaired()) {
+    tell_what_to_do(&found);
+    Ok(code)
+}
+
+fn tell_findings(args: &Common, job: &CatalogJob, table: &str, findings: &[Finding]) -> Result<()> {
+    if findings.is_empty() && !args.json {
+        eprintln!("{}.{table}: no drift", job.database);
+    }
+    findings.iter().try_for_each(|finding| match args.json {
+        true => print(json_line(finding)?),
+        false => print(finding),
+    })
+}
+
+fn tell_what_to_do(found: &[Finding]) {
+    if found.iter().any(|finding| finding.drift.is_foreign() && finding.drift.is_repaired()) {
         eprintln!("hint: firelake catalog apply makes the catalog say what the ledger says");
     }
     if found.iter().any(|finding| finding.drift == Drift::Unknown) {
         eprintln!("hint: partitions that firelake did not make stay until somebody drops them in the catalog");
     }
-    Ok(if found.iter().any(|finding| finding.drift.is_foreign()) { DIFFERS } else { 0 })
 }
 
 fn json_line(value: &impl serde::Serialize) -> Result<String> {

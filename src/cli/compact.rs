@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
 }
 
 /// A failed check (3) is told even where objects wait (1): it is the rarer news. Else the first failure stays.
-fn worse(a: u8, b: u8) -> u8 {
+pub(super) fn worse(a: u8, b: u8) -> u8 {
     match (a, b) {
         (0, b) => b,
         (_, 3) => 3,

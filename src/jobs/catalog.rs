@@ -1,6 +1,9 @@
 //! A database's tables in the catalog: what is there, what publishing would change, what others changed.
 
-use crate::catalog::{Catalog, CatalogTable, Changes, Finding, PartitionEntry, Published, Reach, drift, plan, publish};
+use crate::catalog::{
+    Catalog, CatalogTable, Changes, Finding, PartitionEntry, Published, REFERENCE_PARAMETER, Reach, drift, plan,
+    publish,
+};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Snapshot};
 use crate::storage::Location;
@@ -27,7 +30,9 @@ pub struct ListedTable {
     pub table: String,
     /// Whether firelake made it.
     pub firelake: bool,
-    /// How many partitions the catalog has of it; none for a table that firelake did not make.
+    /// Whether it is a reference table: a copy of a small CSV.
+    pub reference: bool,
+    /// How many partitions the catalog has of it; none for a table that no ledger is behind.
     pub partitions: Option<u64>,
     /// The newest commit that the catalog shows of it.
     pub commit: Option<u64>,
@@ -57,10 +62,12 @@ impl CatalogJob {
                 Some(_) => self.catalog.partitions(&self.database, &name, None).await?,
                 None => BTreeMap::new(),
             };
+            let reference = table.parameters.contains_key(REFERENCE_PARAMETER);
             let newest = partitions.values().map(|entry| entry.commit).max();
             listed.push(ListedTable {
                 table: name,
-                firelake: watermark.is_some(),
+                firelake: watermark.is_some() || reference,
+                reference,
                 partitions: watermark.map(|_| partitions.len() as u64),
                 commit: watermark.map(|watermark| watermark.max(newest.unwrap_or(0))),
                 location: table.location,

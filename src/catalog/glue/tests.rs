@@ -436,12 +436,21 @@ async fn a_signature_that_is_too_old_is_beaten_and_a_wrong_clock_is_told() {
     let (_, glue) = stub(400, &fault("InvalidSignatureException", "Signature expired: x is now earlier than y").1);
     let error = glue.apply(&changes(&glue, None, days(0, 1))).await.unwrap_err();
     assert!(error.message().contains("clock"), "{error:?}");
-    let error = aws_sdk_glue::types::error::InvalidInputException::builder().build();
+    let of = |code: &str| {
+        let meta = aws_sdk_glue::error::ErrorMetadata::builder().code(code).message("x").build();
+        aws_sdk_glue::operation::update_table::UpdateTableError::generic(meta)
+    };
     let old = Signing(glue.aws.now() - Duration::from_secs(300));
     let response =
         || aws_smithy_runtime_api::client::orchestrator::HttpResponse::new(400.try_into().unwrap(), "".into());
-    let refused = SdkError::service_error(error, response());
-    assert!(glue.refused(old, "glue:X", NAME, refused).await.is_err(), "only signatures are too old");
+    for (code, signing, beaten) in [
+        ("InvalidSignatureException", old, true),
+        ("InvalidSignatureException", Signing(glue.aws.now()), false),
+        ("InvalidInputException", old, false),
+    ] {
+        let refused = glue.refused(signing, "glue:X", NAME, SdkError::service_error(of(code), response())).await;
+        assert_eq!(refused.is_ok_and(|applied| applied == Applied::Beaten), beaten, "{code}");
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn list_and_show() {
     assert_snapshot!(tabs(&sandbox.shown("catalog list --lake lake --table access --json")), @r#"
         $ firelake catalog list --lake lake --table access --json
         -- stdout
-        {"table":"access","firelake":true,"partitions":1,"commit":1,"location":"file://[dir]/lake/logs/access/data/"}
+        {"table":"access","firelake":true,"reference":false,"partitions":1,"commit":1,"location":"file://[dir]/lake/logs/access/data/"}
         -- exit code 0
         "#);
     assert_snapshot!(tabs(&sandbox.shown("catalog show --lake lake --table access_rejected")), @r"
@@ -202,7 +202,11 @@ fn glue_from_landing_to_repair() {
     stand_in::create_bucket(&account, &bucket);
     let sandbox = Sandbox::new().asking(stand_in::url(), &account);
     let without_bucket = |text: String| text.replace(&bucket, "bucket");
-    sandbox.write("firelake.toml", format!("lake = \"s3://{bucket}/lake\"\ncatalog = \"glue\"\n"));
+    sandbox.write(
+        "firelake.toml",
+        format!("lake = \"s3://{bucket}/lake\"\ncatalog = \"glue\"\n[reference.hosts]\nfile = \"hosts.csv\"\n"),
+    );
+    sandbox.write("hosts.csv", "host,name\n10.0.0.1,one\n");
     sandbox.ok(&format!("generate --landing s3://{bucket}/landing {}", super::SMALL));
     let compact = format!("compact --landing s3://{bucket}/landing --schema combined_apache --table access --json");
     let summary: serde_json::Value = serde_json::from_str(&sandbox.ok(&compact).stdout).unwrap();
@@ -213,6 +217,7 @@ fn glue_from_landing_to_repair() {
         -- stdout
         access[tab]1 partition[tab]commit 1[tab]s3://bucket/lake/logs/access/data/
         access_rejected[tab]1 partition[tab]commit 1[tab]s3://bucket/lake/logs/access/rejected/
+        hosts[tab]reference table[tab][tab]s3://bucket/lake/logs/hosts/44df9ddbf9d934f6/
         -- exit code 0
         ");
     assert_snapshot!(sandbox.shown("catalog drift"), @r"
