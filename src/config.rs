@@ -42,6 +42,8 @@ pub enum CatalogKind {
     /// In the lake itself, `_catalog/`.
     #[default]
     File,
+    /// AWS Glue, for Athena and whatever else asks it.
+    Glue,
 }
 
 impl std::str::FromStr for CatalogKind {
@@ -50,7 +52,8 @@ impl std::str::FromStr for CatalogKind {
     fn from_str(word: &str) -> Result<Self, String> {
         match word {
             "file" => Ok(CatalogKind::File),
-            _ => Err(format!("unknown catalog {word:?}; firelake publishes to: file")),
+            "glue" => Ok(CatalogKind::Glue),
+            _ => Err(format!("unknown catalog {word:?}; firelake publishes to: file, glue")),
         }
     }
 }
@@ -60,6 +63,7 @@ impl CatalogKind {
     pub fn word(self) -> &'static str {
         match self {
             CatalogKind::File => "file",
+            CatalogKind::Glue => "glue",
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod catalog;
 // job 3: query
 pub mod output;
 pub mod query;
+pub mod report;
 // the outside
 pub mod cli;
 pub mod jobs;

@@ -6,6 +6,8 @@ mod local;
 mod requests;
 mod s3;
 
+#[cfg(test)]
+pub(crate) use aws::TestConnections;
 pub use aws::{Aws, AwsOptions};
 pub use fault::{Fault, Meaning};
 pub use requests::{Request, RequestCounts, Requests};

@@ -3,6 +3,7 @@
 use super::{CatalogColumn, CatalogTable, PartitionEntry};
 use crate::table::Partition;
 use std::fmt;
+use std::time::SystemTime;
 
 /// What is to change in a catalog for one of its tables. Prints one change a line: `+` new, `~` moved, `-` gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Changes {
     pub commit: u64,
     /// [`CatalogTable::token`] of the reading that they were decided on.
     pub token: Option<String>,
+    /// [`Catalog::now`](super::Catalog::now) from before the ledger and the catalog were read for them.
+    pub decided_at: Option<SystemTime>,
     /// The table itself. A moved watermark is an update of the definition, and so is a moved table without partition keys.
     pub definition: Option<TableChange>,
     /// Partitions to create or to move, in order.
@@ -80,8 +83,9 @@ fn update(f: &mut fmt::Formatter<'_>, name: &str, from: &CatalogTable, to: &Cata
     if from.location != to.location {
         writeln!(f, "~ {name} from {} to {}", from.location, to.location)?;
     }
+    from.odd.iter().try_for_each(|odd| writeln!(f, "~ {name} repaired: {odd}"))?;
     let lacks = |table: &CatalogTable, column: &CatalogColumn| {
-        !table.columns.iter().any(|other| (&other.name, other.hive_type) == (&column.name, column.hive_type))
+        !table.columns.iter().any(|other| (&other.name, &other.hive_type) == (&column.name, &column.hive_type))
     };
     for column in from.columns.iter().filter(|column| lacks(to, column)) {
         writeln!(f, "- {name} column {} {}", column.name, column.hive_type)?;
@@ -121,15 +125,14 @@ mod tests {
 
     #[test]
     fn changes_print_one_a_line() {
-        let column = |name: &str| CatalogColumn { name: name.into(), hive_type: HiveType::Int, comment: None };
+        let column = |name: &str| CatalogColumn::from((name.to_owned(), HiveType::Int, None));
         let table = |columns: &[&str], commit| {
             CatalogTable {
                 description: String::new(),
                 columns: columns.iter().map(|name| column(name)).collect(),
                 partition_keys: vec!["dt".into()],
                 location: "s3://lake/logs/access/data/".into(),
-                parameters: Default::default(),
-                token: None,
+                ..Default::default()
             }
             .with_watermark(commit)
         };
@@ -140,6 +143,7 @@ mod tests {
             table: "access".into(),
             commit: 8,
             token: None,
+            decided_at: None,
             definition: Some(TableChange::Update { from: table(&["a"], 3), to: table(&["a", "b"], 8) }),
             partitions: vec![
                 move_("dt=1", None, entry("s3://x/", 7)),

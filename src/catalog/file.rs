@@ -87,6 +87,19 @@ impl Catalog for FileCatalog {
         None
     }
 
+    async fn tables(&self, database: &str) -> Result<BTreeMap<String, CatalogTable>> {
+        let folder = self.folder.join(database);
+        let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
+        let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the catalog {folder}")))?;
+        let mut tables = BTreeMap::new();
+        for name in listed.common_prefixes.iter().filter_map(|path| path.filename()) {
+            if let Some(table) = self.table(database, name).await? {
+                tables.insert(name.to_owned(), table);
+            }
+        }
+        Ok(tables)
+    }
+
     async fn table(&self, database: &str, table: &str) -> Result<Option<CatalogTable>> {
         Ok(self.newest(database, table).await?.map(Entry::into_table))
     }
@@ -165,7 +178,7 @@ impl Entry {
             partition_keys: self.partition_keys,
             location: self.location,
             parameters: self.parameters,
-            token: None,
+            ..Default::default()
         }
         .with_watermark(self.commit)
     }
@@ -370,6 +383,7 @@ mod tests {
             table: "access".into(),
             commit: 1,
             token: None,
+            decided_at: None,
             definition: None::<TableChange>,
             partitions: Vec::new(),
         };

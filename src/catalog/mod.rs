@@ -2,29 +2,33 @@
 //! repairable at any time and never consulted for what is true.
 //!
 //! - [`Catalog`]: what a catalog can do; [`CatalogTable`], [`PartitionEntry`]: what it says; [`Changes`]: what it is told.
-//! - [`FileCatalog`]: a catalog of JSON files in the lake. `docs/catalog.md` describes them.
+//! - [`FileCatalog`]: a catalog of JSON files in the lake; [`GlueCatalog`]: AWS Glue. `docs/catalog.md` describes both.
 //! - [`publish`]: brings a catalog to say what the ledger says. [`desired`] and [`diff`] are its pure halves.
 //! - [`files_at`], [`files`]: what a reader of the catalog reads.
 
 mod changes;
 mod file;
 mod foreign;
+mod glue;
 mod publish;
 mod read;
+mod reference;
 #[cfg(test)]
 pub(crate) mod suite;
 
 pub use changes::{Changes, PartitionChange, TableChange};
 pub use file::FileCatalog;
 pub use foreign::{CsvLayout, ForeignPartition, ForeignTable, Layout};
-pub use publish::{Actual, Placement, Published, Wanted, desired, diff, plan, publish};
+pub use glue::GlueCatalog;
+pub use publish::{Actual, Placement, Published, Reach, Wanted, desired, diff, plan, publish};
 pub use read::{files, files_at};
+pub use reference::{REFERENCE_PARAMETER, ReferenceTable, publish_reference};
 
 use crate::error::{Error, Result};
 use crate::table::{HiveType, Partition};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The parameter of a table, and of a partition where those have parameters, that holds a commit number.
 ///
@@ -47,6 +51,15 @@ pub trait Catalog: Send + Sync {
     /// A table's watermark follows only commits that are older than this.
     fn settles(&self) -> Option<Duration>;
 
+    /// The clock by which changes are signed, where they are: what was decided on a reading goes out with the time of that
+    /// reading ([`Changes::decided_at`]), so that it cannot take effect much later. `None` where late changes do nothing.
+    fn now(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// The tables of a database by name, whoever made them; none where there is no such database.
+    async fn tables(&self, database: &str) -> Result<BTreeMap<String, CatalogTable>>;
+
     /// A table's definition; `None` where the catalog has no such table (and only then: all else is an error).
     async fn table(&self, database: &str, table: &str) -> Result<Option<CatalogTable>>;
 
@@ -61,6 +74,16 @@ pub trait Catalog: Send + Sync {
     /// Makes the changes: the definition first, then the partitions. Each partition moves whole (I3); a failure may leave
     /// some of them unmoved, and making the same changes again is harmless.
     async fn apply(&self, changes: &Changes) -> Result<Applied>;
+
+    /// Whether engines read what this catalog names and nothing else, so that reference tables are to be published, too.
+    fn wants_references(&self) -> bool {
+        false
+    }
+
+    /// Makes a reference table, or moves it; gives whether anything changed. Only where they are wanted.
+    async fn publish_reference(&self, reference: &ReferenceTable) -> Result<bool> {
+        Err(Error::internal(format!("the {} catalog takes no reference table {}", self.name(), reference.id)))
+    }
 
     /// A table whoever made it, for readers; `None` where there is none. A catalog that holds firelake's tables only, which
     /// readers find by their ledgers, has none for them.
@@ -90,7 +113,7 @@ pub enum Applied {
 }
 
 /// A table as a catalog defines it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogTable {
     /// One line for people.
     pub description: String,
@@ -103,7 +126,9 @@ pub struct CatalogTable {
     pub location: String,
     /// Ours, and whatever else the catalog keeps with the table: carried over by every update.
     pub parameters: BTreeMap<String, String>,
-    /// What the catalog wants back with a change that was decided on this reading (Glue: version, time). Opaque.
+    /// What the catalog itself finds wrong with how the table is defined there, in words: an update makes it right.
+    pub odd: Vec<String>,
+    /// What the catalog wants back with a change that was decided on this reading (Glue: the version). Opaque.
     pub token: Option<String>,
 }
 
@@ -112,9 +137,9 @@ pub struct CatalogTable {
 pub struct CatalogColumn {
     /// Lower case.
     pub name: String,
-    /// Its type in Glue's words.
-    #[serde(rename = "type", with = "type_word")]
-    pub hive_type: HiveType,
+    /// Its type in Glue's words; also a type that firelake does not write, where somebody else changed the table.
+    #[serde(rename = "type")]
+    pub hive_type: String,
     /// What it means, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -153,8 +178,8 @@ impl CatalogTable {
     /// Whether a query gives the same with either: the same columns, keys and location.
     /// Comments, the description and parameters do not count.
     pub fn reads_like(&self, other: &CatalogTable) -> bool {
-        let columns = |table: &CatalogTable| -> Vec<(String, HiveType)> {
-            table.columns.iter().map(|column| (column.name.clone(), column.hive_type)).collect()
+        let columns = |table: &CatalogTable| -> Vec<(String, String)> {
+            table.columns.iter().map(|column| (column.name.clone(), column.hive_type.clone())).collect()
         };
         columns(self) == columns(other)
             && self.partition_keys == other.partition_keys
@@ -164,20 +189,6 @@ impl CatalogTable {
 
 impl From<(String, HiveType, Option<String>)> for CatalogColumn {
     fn from((name, hive_type, comment): (String, HiveType, Option<String>)) -> Self {
-        CatalogColumn { name, hive_type, comment }
-    }
-}
-
-/// Types as Glue's words in JSON.
-mod type_word {
-    use crate::table::HiveType;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(hive_type: &HiveType, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(hive_type)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<HiveType, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        CatalogColumn { name, hive_type: hive_type.to_string(), comment }
     }
 }

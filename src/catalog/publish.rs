@@ -23,6 +23,15 @@ use std::time::Duration;
 /// Looks at one table in one run. Each costs a few requests; only commits that land meanwhile make more than a handful.
 const LOOKS: usize = 100;
 
+/// Which partitions are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that changed after the catalog's watermark: what a scheduled run needs.
+    Changed,
+    /// All, also those that were found right once: finds what others changed in the catalog.
+    All,
+}
+
 /// What a publish did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
@@ -54,9 +63,10 @@ pub async fn publish(
     ledger: &Ledger,
     catalog: &dyn Catalog,
     snapshot: &mut Snapshot,
+    reach: Reach,
 ) -> Result<Published> {
     check_pinned(table, catalog, snapshot)?;
-    let mut run = Run::new(table, location, ledger, catalog);
+    let mut run = Run::new(table, location, ledger, catalog, reach);
     for _ in 0..LOOKS {
         if run.round(snapshot).await? {
             run.done.commit = snapshot.head;
@@ -78,10 +88,27 @@ pub async fn plan(
     ledger: &Ledger,
     catalog: &dyn Catalog,
     snapshot: &mut Snapshot,
+    reach: Reach,
 ) -> Result<[Changes; 2]> {
     check_pinned(table, catalog, snapshot)?;
-    let run = Run::new(table, location, ledger, catalog);
-    Ok([run.changes(snapshot, FileSet::Data).await?, run.changes(snapshot, FileSet::Rejected).await?])
+    let run = Run::new(table, location, ledger, catalog, reach);
+    let [data, rejected] =
+        [run.settled_look(snapshot, FileSet::Data).await?, run.settled_look(snapshot, FileSet::Rejected).await?];
+    Ok([data.changes, rejected.changes])
+}
+
+/// What the catalog says of all of the table's partitions, and how that differs from the ledger: the rows, then the rejected
+/// records. Changes nothing.
+pub(super) async fn compare(
+    table: &TableId,
+    location: &Location,
+    ledger: &Ledger,
+    catalog: &dyn Catalog,
+    snapshot: &mut Snapshot,
+) -> Result<[Look; 2]> {
+    check_pinned(table, catalog, snapshot)?;
+    let run = Run::new(table, location, ledger, catalog, Reach::All);
+    Ok([run.settled_look(snapshot, FileSet::Data).await?, run.settled_look(snapshot, FileSet::Rejected).await?])
 }
 
 fn check_pinned(table: &TableId, catalog: &dyn Catalog, snapshot: &Snapshot) -> Result<()> {
@@ -98,20 +125,28 @@ struct Run<'a> {
     location: &'a Location,
     ledger: &'a Ledger,
     catalog: &'a dyn Catalog,
+    reach: Reach,
     /// Folders of published copies that this run knows to be whole.
     copied: HashSet<String>,
     done: Published,
 }
 
-/// One look at one set: what the ledger wants of the partitions that the watermark leaves open, and what is to change.
-struct Look {
-    wanted: Wanted,
-    changes: Changes,
+/// One look at one set: what the ledger wants of the partitions that are compared, what the catalog says, what is to change.
+pub(super) struct Look {
+    pub(super) wanted: Wanted,
+    pub(super) actual: Actual,
+    pub(super) changes: Changes,
 }
 
 impl<'a> Run<'a> {
-    fn new(table: &'a TableId, location: &'a Location, ledger: &'a Ledger, catalog: &'a dyn Catalog) -> Self {
-        Run { table, location, ledger, catalog, copied: HashSet::new(), done: Published::default() }
+    fn new(
+        table: &'a TableId,
+        location: &'a Location,
+        ledger: &'a Ledger,
+        catalog: &'a dyn Catalog,
+        reach: Reach,
+    ) -> Self {
+        Run { table, location, ledger, catalog, reach, copied: HashSet::new(), done: Published::default() }
     }
 
     /// Looks at both sets once and does what is to be done next; true where nothing was, of one and the same head.
@@ -169,8 +204,9 @@ impl<'a> Run<'a> {
 
     /// Reads the head, then the catalog, and compares. `None` where the catalog was ahead of what was read of the ledger.
     async fn look(&self, snapshot: &mut Snapshot, set: FileSet) -> Result<Option<Look>> {
+        let read_at = self.catalog.now();
         self.ledger.catch_up(snapshot).await?;
-        let actual = self.actual(snapshot, set).await?;
+        let actual = Actual { read_at, ..self.actual(snapshot, set).await? };
         let wanted = Wanted::new(self.table, self.location, snapshot, set, &actual)?;
         if let Some(later) = wanted.later(&actual) {
             // Another publisher may have read a newer head. Where even the newest one does not explain it, the ledger has lost its tail.
@@ -182,19 +218,19 @@ impl<'a> Run<'a> {
         let mut changes = diff(&wanted, &actual, self.catalog.settles().is_none());
         if changes.is_empty()
             && let (Some(settles), Some(table)) = (self.catalog.settles(), &actual.table)
-            && let Some(commit) = self.settled(snapshot.head, &wanted, settles).await?
+            && let Some(commit) = self.settled(snapshot.head, wanted.open_commits(actual.watermark), settles).await?
         {
             let to = wanted.definition_after(table, commit);
             changes.definition = Some(TableChange::Update { from: table.clone(), to });
         }
-        Ok(Some(Look { wanted, changes }))
+        Ok(Some(Look { wanted, actual, changes }))
     }
 
-    async fn changes(&self, snapshot: &mut Snapshot, set: FileSet) -> Result<Changes> {
+    async fn settled_look(&self, snapshot: &mut Snapshot, set: FileSet) -> Result<Look> {
         loop {
             // `None` only after new commits: it ends.
             if let Some(look) = self.look(snapshot, set).await? {
-                return Ok(look.changes);
+                return Ok(look);
             }
         }
     }
@@ -204,17 +240,18 @@ impl<'a> Run<'a> {
         let Some(table) = self.catalog.table(database, &name).await? else { return Ok(Actual::default()) };
         let watermark = table.watermark()?;
         let open: Vec<Partition> = place::changed_after(snapshot, set, watermark).map(|(p, _)| p.clone()).collect();
-        let partitions = match open.is_empty() || table.partition_keys.is_empty() {
-            true => Default::default(),
-            false => self.catalog.partitions(database, &name, Some(&open)).await?,
+        let (since, partitions) = match self.reach {
+            _ if table.partition_keys.is_empty() => (watermark, Default::default()),
+            Reach::All => (0, self.catalog.partitions(database, &name, None).await?),
+            Reach::Changed if open.is_empty() => (watermark, Default::default()),
+            Reach::Changed => (watermark, self.catalog.partitions(database, &name, Some(&open)).await?),
         };
-        Ok(Actual { table: Some(table), watermark, partitions })
+        Ok(Actual { table: Some(table), watermark, since, partitions, read_at: None })
     }
 
     /// The newest commit to move the watermark to after a look that found nothing to move: by the store's time, the head was
     /// written more than `settles` after it, and so this look, which read that head, began later than that.
-    async fn settled(&self, head: u64, wanted: &Wanted, settles: Duration) -> Result<Option<u64>> {
-        let commits: Vec<u64> = wanted.open_commits();
+    async fn settled(&self, head: u64, commits: Vec<u64>, settles: Duration) -> Result<Option<u64>> {
         if commits.is_empty() {
             return Ok(None);
         }

@@ -1,11 +1,13 @@
 //! What several commands share: finding `firelake.toml`, the lake and the table in it, and printing numbers.
 
-use crate::config::{Config, DEFAULT_DATABASE, is_schema_file};
+use crate::catalog::{Catalog, FileCatalog, GlueCatalog};
+use crate::config::{CatalogKind, Config, DEFAULT_DATABASE, is_schema_file};
 use crate::error::{Error, Result};
 use crate::storage::{AwsOptions, Location, Stores};
 use crate::table::{TableSchema, shipped_schema, shipped_schemas};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the lake is: the same options everywhere.
 #[derive(clap::Args, Clone)]
@@ -80,6 +82,18 @@ pub(super) fn config(named: Option<&Path>) -> Result<Config> {
     Config::parse(path, &text)
 }
 
+/// The catalog of this kind for a lake.
+pub(super) async fn catalog(kind: CatalogKind, lake: &Location, stores: &Stores) -> Result<Arc<dyn Catalog>> {
+    match kind {
+        CatalogKind::File => Ok(Arc::new(FileCatalog::new(lake))),
+        CatalogKind::Glue if lake.is_local() => {
+            Err(Error::usage(format!("the lake {lake} is a folder of this machine, and Glue's readers cannot read it"))
+                .hint("choose a lake in S3 (s3://bucket/folder), or --catalog file"))
+        }
+        CatalogKind::Glue => Ok(Arc::new(GlueCatalog::new(stores.aws().await)?)),
+    }
+}
+
 /// A shipped schema by its name, or a file.
 pub(super) fn schema(text: &str) -> Result<TableSchema> {
     if let Some(shipped) = shipped_schema(text) {
@@ -116,6 +130,12 @@ pub(super) fn counted(n: u64, what: &str) -> String {
 /// Bytes as people say them.
 pub(super) fn bytes(n: u64) -> String {
     indicatif::HumanBytes(n).to_string()
+}
+
+/// The columns of the terminal that stdout goes to, where it does.
+pub(super) fn terminal_width() -> Option<usize> {
+    let width = || comfy_table::Table::new().width().map(usize::from);
+    std::io::stdout().is_terminal().then(width).flatten()
 }
 
 /// A line of data on stdout.

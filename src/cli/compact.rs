@@ -1,17 +1,17 @@
 //! `firelake compact`: one table by flags, or every table of `firelake.toml`.
 
-use super::common::{LakeArgs, bytes, count, counted, print, schema};
+use super::common::{LakeArgs, bytes, catalog, count, counted, print, schema};
+use super::engine::configured;
 use super::progress;
-use crate::catalog::FileCatalog;
 use crate::compact::{BatchLimits, WorkLimits};
 use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
 use crate::error::{Error, Result};
 use crate::jobs::compact::{CompactJob, CompactReport, CompactSummary};
+use crate::jobs::references::publish_references;
 use crate::storage::Stores;
 use crate::table::TableId;
 use chrono::{TimeDelta, Utc};
 use futures::future::try_join_all;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const LOOKBACK: Duration = Duration::from_secs(72 * 3600);
@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// The table [default: the schema's name; without flags, every table of firelake.toml]
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// Where the table is published: file (in the lake itself) [default: file]
+    /// Where the table is published: file (in the lake itself) or glue (AWS Glue, for Athena) [default: file]
     #[arg(long, value_name = "KIND")]
     catalog: Option<CatalogKind>,
     /// Leave objects younger than this for a later run [default: 0s]
@@ -70,6 +70,9 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         });
         code = worse(code, this);
     }
+    if !config.reference.is_empty() {
+        args.publish_references(&config, &stores).await?;
+    }
     Ok(code)
 }
 
@@ -102,6 +105,18 @@ impl Args {
         }
     }
 
+    async fn publish_references(&self, config: &Config, stores: &Stores) -> Result<()> {
+        let lake = self.lake.lake(config, stores).await?;
+        let catalog = catalog(self.catalog.unwrap_or(config.catalog), &lake, stores).await?;
+        if catalog.wants_references() {
+            let references = configured(config, stores).await?;
+            for table in publish_references(catalog.as_ref(), &lake, &self.lake.database(config), &references).await? {
+                eprintln!("{table}: reference table published");
+            }
+        }
+        Ok(())
+    }
+
     async fn job(&self, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<CompactJob> {
         let schema = self.schema.as_ref().or(table.schema.as_ref()).map(|text| schema(text)).transpose()?;
         let landing = if self.landing.is_empty() { &table.landing } else { &self.landing };
@@ -110,9 +125,7 @@ impl Args {
             let span = flag.or(file).map_or(default, |span| span.0);
             TimeDelta::from_std(span).map_err(|e| Error::usage(format!("a span of {span:?} is too long")).caused_by(e))
         };
-        let catalog = match self.catalog.unwrap_or(config.catalog) {
-            CatalogKind::File => Arc::new(FileCatalog::new(&lake)),
-        };
+        let catalog = catalog(self.catalog.unwrap_or(config.catalog), &lake, stores).await?;
         Ok(CompactJob {
             table: TableId::new(&self.lake.database(config), name)?,
             landing: try_join_all(landing.iter().map(|text| stores.open(text))).await?,
@@ -247,10 +260,10 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
                 text +=
                     &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
             }
-            if report.by_delivery > 0 {
+            if s.rows_by_delivery > 0 {
                 text += &format!(
                     "\n  {} without a usable event time went by the delivery time",
-                    counted(report.by_delivery, "row")
+                    counted(s.rows_by_delivery, "row")
                 );
             }
         }
@@ -258,10 +271,10 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     if !s.requests.is_empty() {
         text += &format!("\n  requests: {}", s.requests);
     }
-    if report.settling > 0 {
+    if s.objects_settling > 0 {
         text += &format!(
             "\n  {} left for a later run: younger than --settle, or named as an upload under way (#17)",
-            counted(report.settling as u64, "object")
+            counted(s.objects_settling, "object")
         );
     }
     text

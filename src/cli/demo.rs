@@ -55,6 +55,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         lake: open(&lake)?,
         database: DATABASE.into(),
         references: vec![reference(&Stores::default(), "hosts", &hosts.to_string_lossy()).await?],
+        unpublished: Vec::new(),
         aliases: Default::default(),
         catalog: None,
         stores: Stores::default(),

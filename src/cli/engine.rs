@@ -1,7 +1,7 @@
 //! Which engine answers, and what it opens: the same options for every command that runs queries.
 
-use super::common::LakeArgs;
-use crate::config::{Config, EngineKind, Span};
+use super::common::{LakeArgs, catalog};
+use crate::config::{CatalogKind, Config, EngineKind, Span};
 use crate::error::{Error, Result};
 use crate::query::athena::{AthenaConfig, AthenaEngine, DEFAULT_WORKGROUP};
 use crate::query::local::{LocalConfig, LocalEngine, Reference};
@@ -28,6 +28,9 @@ pub(super) struct EngineArgs {
     /// Give up and cancel a query in Athena that takes longer, such as 10m
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
+    /// Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+    #[arg(long, value_name = "KIND")]
+    catalog: Option<CatalogKind>,
     /// The table that stands in for `access`
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
@@ -51,6 +54,7 @@ impl EngineArgs {
             }
             EngineKind::Athena => {
                 only_for("local", "--reference", !self.references.is_empty())?;
+                only_for("local", "--catalog file", self.catalog == Some(CatalogKind::File))?;
                 Arc::new(AthenaEngine::new(self.athena(lake, config), lake.stores(config)).await?)
             }
         };
@@ -64,17 +68,23 @@ impl EngineArgs {
     }
 
     async fn local(&self, lake: &LakeArgs, config: &Config) -> Result<LocalConfig> {
-        let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
-        let configured = config.reference.iter().map(|(name, reference)| (name.clone(), reference.file.clone()));
-        let configured = configured.filter(|(name, _)| !flags.iter().any(|(flag, _)| flag == name)).collect::<Vec<_>>();
         let stores = lake.stores(config);
-        let references = flags.iter().chain(&configured).map(|(name, file)| reference(&stores, name, file));
+        let flags = self.references.iter().map(|text| name_and_file(text)).collect::<Result<Vec<_>>>()?;
+        let references = try_join_all(flags.iter().map(|(name, file)| reference(&stores, name, file))).await?;
+        let mut unpublished = configured(config, &stores).await?;
+        unpublished.retain(|reference| !flags.iter().any(|(name, _)| *name == reference.name));
+        let place = lake.lake(config, &stores).await?;
+        let catalog = match self.catalog.unwrap_or(config.catalog) {
+            CatalogKind::File => None, // it holds firelake's tables only, which are found by their ledgers
+            kind => Some(catalog(kind, &place, &stores).await?),
+        };
         Ok(LocalConfig {
-            lake: lake.lake(config, &stores).await?,
+            lake: place,
             database: lake.database(config),
-            references: try_join_all(references).await?,
+            references,
+            unpublished,
             aliases: self.aliases(),
-            catalog: None,
+            catalog,
             stores,
         })
     }
@@ -122,6 +132,11 @@ impl Engines {
             Err(_) => vec!["AWS does not answer: a query may still run there".into()],
         }
     }
+}
+
+/// The reference tables of `firelake.toml`.
+pub(super) async fn configured(config: &Config, stores: &Stores) -> Result<Vec<Reference>> {
+    try_join_all(config.reference.iter().map(|(name, told)| reference(stores, name, &told.file))).await
 }
 
 fn name_and_file(text: &str) -> Result<(String, String)> {

@@ -9,6 +9,7 @@ mod generate;
 mod progress;
 mod queries;
 mod query;
+mod report;
 
 use crate::error::{Error, Kind, Result};
 use clap::{Parser, Subcommand};
@@ -24,7 +25,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; \
-3 more rejected records than --max-rejected; 4 over the scan budget; 75 try again later; 130 stopped by Ctrl-C.\n\n\
+3 an expectation does not hold, or more rejected records than --max-rejected; 4 over the scan budget; 75 try again later; \
+130 stopped by Ctrl-C.\n\n\
 A first look, with no AWS and no data of yours: firelake demo";
 
 #[derive(Subcommand)]
@@ -35,6 +37,8 @@ enum Command {
     Query(query::Args),
     /// List the named queries, or print the text of one
     Queries(queries::Args),
+    /// Run queries and check what they expect of their answers, for CI
+    Report(report::Args),
     /// Print a table's live files, for programs that read Parquet themselves
     Files(files::Args),
     /// Write a made-up access log as Firehose would deliver it
@@ -76,6 +80,7 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Compact(args) => compact::run(args).await,
         Command::Query(args) => query::run(args, engines).await,
         Command::Queries(args) => queries::run(args),
+        Command::Report(args) => report::run(args, engines).await,
         Command::Files(args) => files::run(args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Demo(args) => demo::run(args).await,

@@ -9,7 +9,7 @@ use crate::query::{Answer, Bound, Cost, Engine, QueryText, assignment};
 use arrow::array::AsArray;
 use chrono::Utc;
 use futures::TryStreamExt;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -78,7 +78,7 @@ async fn answer(engine: &dyn Engine, bound: &Bound, format: Format) -> Result<(u
     let mut answer = engine.run(bound).await?;
     let cost = answer.cost.take();
     let stdout = std::io::stdout();
-    let width = if stdout.is_terminal() { comfy_table::Table::new().width().map(usize::from) } else { None };
+    let width = super::common::terminal_width();
     let mut out = BufWriter::new(stdout.lock());
     if format == Format::Table && is_plan(&answer) {
         return Ok((plan(answer, &mut out).await?, cost));

@@ -1,6 +1,6 @@
 //! The scheduled run of one table: list, compact, publish.
 
-use crate::catalog::{Catalog, publish};
+use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates, full_listing_is_due};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -76,6 +76,10 @@ pub struct CompactSummary {
     pub objects: u64,
     /// Objects that could not be read and wait, also from earlier runs.
     pub objects_waiting: u64,
+    /// Objects that waited and were deleted before they could be read: told once.
+    pub objects_gone: u64,
+    /// Objects left for a later run because of `settle`.
+    pub objects_settling: u64,
     /// Landed bytes of `objects`.
     pub bytes_read: u64,
     /// Records in them.
@@ -84,6 +88,8 @@ pub struct CompactSummary {
     pub rows_written: u64,
     /// Rows of the rejected table, counted as records.
     pub records_rejected: u64,
+    /// Of `rows_written`, those that went by their delivery time, for want of a usable event time.
+    pub rows_by_delivery: u64,
     /// Partitions of the table with new rows.
     pub partitions: u64,
     /// Files of both tables.
@@ -101,16 +107,12 @@ pub struct CompactSummary {
 pub struct CompactReport {
     /// The counts.
     pub summary: CompactSummary,
-    /// Rows of this run that went by their delivery time, for want of a usable event time.
-    pub by_delivery: u64,
     /// What waits, and why.
     pub waiting: Vec<Waiting>,
     /// Objects that waited and were deleted before they could be read: told once.
     pub gone: Vec<String>,
     /// Objects that have another size than when they were compacted. They are not read again.
     pub changed: Vec<String>,
-    /// Objects left for a later run because of `settle`.
-    pub settling: usize,
     /// Things that are no errors but should not be missed.
     pub warnings: Vec<String>,
     /// Why the catalog does not say what the ledger says. The commits stand.
@@ -175,8 +177,9 @@ impl CompactJob {
     ) -> Result<()> {
         let schema = snapshot.schema()?;
         let found = candidates(listing.objects, snapshot, self.settle, self.now);
-        report.settling = found.settling;
+        report.summary.objects_settling = found.settling as u64;
         report.changed = found.changed;
+        report.summary.objects_gone = listing.gone.len() as u64;
         report.gone = listing.gone.iter().map(|gone| gone.url.clone()).collect();
         (self.watch.planned)(found.objects.iter().map(|o| o.size).sum(), found.objects.len() as u64);
         let run = Run {
@@ -201,7 +204,7 @@ impl CompactJob {
 
     /// A failure here costs nothing but time: the commits stand, and the next run publishes them.
     async fn publish(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, report: &mut CompactReport) {
-        match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot).await {
+        match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot, Reach::Changed).await {
             Ok(_) => report.summary.published = true,
             Err(error) => {
                 report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table)))
@@ -431,7 +434,7 @@ impl CompactReport {
             summary.records_read += commit.counts.records_read;
             summary.rows_written += commit.counts.rows_written;
             summary.records_rejected += commit.counts.records_rejected;
-            self.by_delivery += commit.counts.by_delivery;
+            summary.rows_by_delivery += commit.counts.by_delivery;
             summary.files_written += commit.add.len() as u64;
             summary.bytes_written += commit.add.iter().map(|file| file.bytes).sum::<u64>();
             partitions

@@ -3,3 +3,4 @@
 pub mod compact;
 pub mod files;
 pub mod generate;
+pub mod references;

@@ -8,6 +8,8 @@ mod json;
 mod table;
 mod value;
 
+pub use table::escaped;
+
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -156,6 +158,11 @@ fn unpacked(batch: &RecordBatch) -> Result<RecordBatch> {
 
 fn unwritten(error: io::Error) -> Error {
     Error::storage("cannot write the result").caused_by(error)
+}
+
+/// A value as table and csv have it; `None` is NULL.
+pub fn text(array: &ArrayRef, row: usize) -> Option<String> {
+    value::text(array, row).map(std::borrow::Cow::into_owned)
 }
 
 /// Whether the reader of the output went away (`| head`): no failure for whoever prints.

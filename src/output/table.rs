@@ -109,7 +109,7 @@ fn is_number(data_type: &DataType) -> bool {
 }
 
 /// Control characters, and those that turn the direction of text, as escapes.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     if !text.chars().any(drives_terminal) {
         return text.to_owned();
     }

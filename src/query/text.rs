@@ -174,6 +174,11 @@ impl QueryText {
         Ok(values)
     }
 
+    /// Whether it has a parameter of that name.
+    pub fn takes(&self, name: &str) -> bool {
+        self.param_names().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
     fn param_names(&self) -> impl Iterator<Item = &str> {
         self.params.iter().map(|param| param.name.as_str()).chain(self.uses.iter().map(|used| used.name.as_str()))
     }

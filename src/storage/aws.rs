@@ -53,7 +53,8 @@ impl Aws {
         Self::of(loader.load().await)
     }
 
-    /// A server that stands in for AWS, with fixed credentials: nothing is read from the environment.
+    /// A server that stands in for AWS, with fixed credentials: nothing is read from the environment, and
+    /// connections are its own: they end with the runtime that made them.
     pub fn standing_in(endpoint_url: &str, access_key_id: &str, secret_access_key: &str) -> Self {
         let keys =
             aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "the caller's keys");
@@ -62,7 +63,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(ANY_REGION))
             .endpoint_url(endpoint_url)
-            .http_client(http_client())
+            .http_client(new_http_client())
             .sleep_impl(sleep)
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
             .timeout_config(timeouts())
@@ -78,6 +79,13 @@ impl Aws {
     #[cfg(test)]
     pub(super) fn with_credentials(self, provider: impl ProvideCredentials + 'static) -> Self {
         let config = self.config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        Aws { config, ..self }
+    }
+
+    /// The same with connections that are kept apart from all others: those of one test's runtime end with it.
+    #[cfg(test)]
+    pub(crate) fn with_connections(self, connections: &TestConnections) -> Self {
+        let config = self.config.into_builder().http_client(connections.0.clone()).build();
         Aws { config, ..self }
     }
 
@@ -120,7 +128,7 @@ impl Aws {
     }
 
     /// The clock that requests are signed by.
-    pub(super) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         self.config.time_source().unwrap_or_default().now()
     }
 
@@ -171,20 +179,34 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The one TLS stack, with the proxy that the environment names. Shared, so that connections are.
+/// Connections of their own, for [`Aws::with_connections`].
+#[cfg(test)]
+#[derive(Debug, Clone)]
+pub(crate) struct TestConnections(SharedHttpClient);
+
+#[cfg(test)]
+impl Default for TestConnections {
+    fn default() -> Self {
+        TestConnections(new_http_client())
+    }
+}
+
+/// Shared, so that connections are.
 fn http_client() -> SharedHttpClient {
     static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
-    let build = || {
-        aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
-            let mut connector = Connector::builder()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-                .proxy_config(ProxyConfig::from_env());
-            if let Some(settings) = settings {
-                connector = connector.connector_settings(settings.clone());
-            }
-            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector.build()
-        })
-    };
-    CLIENT.get_or_init(build).clone()
+    CLIENT.get_or_init(new_http_client).clone()
+}
+
+/// The one TLS stack, with the proxy that the environment names.
+fn new_http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .proxy_config(ProxyConfig::from_env());
+        if let Some(settings) = settings {
+            connector = connector.connector_settings(settings.clone());
+        }
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
 }

@@ -21,6 +21,8 @@ pub struct Fault {
     pub message: String,
     /// Whose credentials they were, where that is known.
     pub identity: Option<String>,
+    /// The region that the bucket is in, where that is known.
+    pub region: Option<String>,
 }
 
 /// Kinds of trouble that want different things from the person who meets them.
@@ -88,6 +90,8 @@ impl Meaning {
             | "RequestLimitExceeded"
             | "TooManyRequestsException"
             | "OperationTimeoutException"
+            | "ConcurrentModificationException"
+            | "ResourceNotReadyException"
             | "ServiceUnavailable"
             | "ServiceUnavailableException"
             | "InternalError"
@@ -157,7 +161,12 @@ impl Fault {
                 let error = context.err();
                 let code = error.code().map(str::to_owned);
                 let message = error.message().map_or_else(|| chain(error), str::to_owned);
-                (Meaning::of(code.as_deref(), None), code, message)
+                let meaning = match Meaning::of(code.as_deref(), None) {
+                    // "Signature expired: … is now earlier than …", "Signature not yet current: …"
+                    Meaning::Unknown if message.starts_with("Signature ") => Meaning::Clock,
+                    meaning => meaning,
+                };
+                (meaning, code, message)
             }
             SdkError::ConstructionFailure(_) => {
                 (lacks_credentials(&error).unwrap_or(Meaning::Other), None, chain(&error))
@@ -169,6 +178,12 @@ impl Fault {
             _ => (Meaning::Other, None, chain(&error)),
         };
         Fault { code, message, ..Self::new(action, resource, meaning) }
+    }
+
+    /// From the error that a batch call tells of one of its items.
+    pub fn of_item(action: &str, resource: &str, code: &str, message: &str) -> Self {
+        let told = Self::new(action, resource, Meaning::of(Some(code), None));
+        Fault { code: Some(code.into()), message: message.into(), ..told }
     }
 
     /// From an error of object_store's S3 client, whose text holds the answer of S3 (an XML document with code and message).
@@ -202,7 +217,7 @@ impl Fault {
 
     fn new(action: &str, resource: &str, meaning: Meaning) -> Self {
         let (action, resource) = (action.to_owned(), resource.to_owned());
-        Fault { action, resource, meaning, code: None, message: String::new(), identity: None }
+        Fault { action, resource, meaning, code: None, message: String::new(), identity: None, region: None }
     }
 
     fn service(&self) -> &'static str {
@@ -252,9 +267,10 @@ impl From<Fault> for Error {
         if !told.is_empty() {
             error = error.caused_by(told);
         }
-        match fault.meaning.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
+        match (fault.region, fault.meaning.hint()) {
+            (Some(region), _) => error.hint(format!("pass --region {region}, or set AWS_REGION")),
+            (None, Some(hint)) => error.hint(hint),
+            (None, None) => error,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::requests::CountingConnector;
 use aws_credential_types::provider::ProvideCredentials;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, resolve_bucket_region};
 use object_store::path::Path;
 use object_store::{
     BackoffConfig, ClientOptions, CopyOptions, CredentialProvider, Error, GetOptions, GetResult, ListResult,
@@ -62,6 +62,9 @@ impl S3 {
             Error::Generic { source, .. } if source.is::<Fault>() => return error,
             _ => Fault::of_s3(action, &self.url(path), &error),
         };
+        if fault.meaning == Meaning::Region {
+            fault.region = self.region().await;
+        }
         if fault.meaning == Meaning::NoBucket {
             fault.resource = format!("s3://{}", self.bucket);
         }
@@ -69,6 +72,15 @@ impl S3 {
             fault.identity = self.aws.identity().await;
         }
         Error::Generic { store: "S3", source: fault.into() }
+    }
+
+    /// The region that the bucket is in, where AWS itself has it: it tells anybody.
+    async fn region(&self) -> Option<String> {
+        if self.aws.s3_endpoint().is_some() {
+            return None;
+        }
+        let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout(CONNECT);
+        resolve_bucket_region(&self.bucket, &options).await.ok()
     }
 
     fn listed(

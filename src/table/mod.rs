@@ -2,12 +2,14 @@
 
 mod id;
 mod partition;
+mod reference;
 mod schema;
 mod shipped;
 mod types;
 
 pub use id::TableId;
 pub use partition::{FileSet, Partition, PartitionKey, Transform};
+pub use reference::ReferenceCsv;
 pub use schema::{Column, ColumnSource, ParquetOptions, TableSchema, rejected_columns};
 pub use shipped::{names as shipped_schemas, text as shipped_schema};
 pub use types::HiveType;

@@ -5,6 +5,7 @@ mod demo;
 mod files;
 mod help;
 mod query;
+mod report;
 
 use crate::support::process::Sandbox;
 

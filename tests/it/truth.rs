@@ -40,7 +40,7 @@ fn accounted(report: &CompactReport, truth: &Truth) {
     assert_eq!(summary.records_read, truth.events.len() as u64);
     assert_eq!(summary.records_read, summary.rows_written + summary.records_rejected);
     assert_eq!(summary.records_rejected, truth.broken());
-    assert_eq!((report.by_delivery, summary.partitions, summary.published), (0, 2, true));
+    assert_eq!((summary.rows_by_delivery, summary.partitions, summary.published), (0, 2, true));
 }
 
 /// Rows of a key and a number, in the order of the key.

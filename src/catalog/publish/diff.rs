@@ -7,16 +7,21 @@ use crate::ledger::Snapshot;
 use crate::storage::Location;
 use crate::table::{FileSet, Partition, PartitionKey, TableId, rejected_columns};
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
-/// What a catalog says of one table: its definition, and those partitions that its watermark leaves open.
+/// What a catalog says of one table: its definition, and those of its partitions that are compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actual {
     /// `None`: there is no such table.
     pub table: Option<CatalogTable>,
     /// The table's; 0 without a table.
     pub watermark: u64,
-    /// The open partitions that it has.
+    /// Partitions that changed after this commit are compared: the watermark, or 0 for all.
+    pub since: u64,
+    /// Of the partitions that are compared, those that it has; where all are, also those that no commit knows.
     pub partitions: BTreeMap<Partition, PartitionEntry>,
+    /// [`Catalog::now`](crate::catalog::Catalog::now) from before the ledger's head was read, and then this.
+    pub read_at: Option<SystemTime>,
 }
 
 /// What the ledger wants a catalog to say of one set of files: the definition, and the partitions that changed after the
@@ -58,7 +63,7 @@ impl Wanted {
         let root = format!("{}/", location.url());
         let own = format!("{root}{}/", set.folder());
         let places = match keys.is_empty() {
-            false => desired(snapshot, set, actual.watermark),
+            false => desired(snapshot, set, actual.since),
             true => {
                 let place = desired(snapshot, set, 0).remove(&Partition::default());
                 BTreeMap::from([(Partition::default(), place.unwrap_or_else(|| place::untouched(set)))])
@@ -78,7 +83,7 @@ impl Wanted {
 
     /// What the catalog knows of commits that this state of the ledger does not have, in words for an error.
     pub fn later(&self, actual: &Actual) -> Option<String> {
-        let name = format!("{}.{}", self.database, self.table);
+        let name = self.name();
         if actual.watermark > self.head {
             return Some(format!("the catalog has {name} as of commit {}", actual.watermark));
         }
@@ -102,9 +107,9 @@ impl Wanted {
     }
 
     /// The commits, oldest first, that changed partitions which the watermark leaves open.
-    pub(super) fn open_commits(&self) -> Vec<u64> {
+    pub(super) fn open_commits(&self, watermark: u64) -> Vec<u64> {
         let mut commits: Vec<u64> = self.places.values().map(|place| place.commit).collect();
-        commits.retain(|_| !self.is_whole());
+        commits.retain(|commit| !self.is_whole() && *commit > watermark);
         commits.sort_unstable();
         commits.dedup();
         commits
@@ -114,6 +119,16 @@ impl Wanted {
     pub(super) fn definition_after(&self, from: &CatalogTable, watermark: u64) -> CatalogTable {
         let (parameters, token) = (from.parameters.clone(), from.token.clone());
         CatalogTable { parameters, token, ..self.definition.clone() }.with_watermark(watermark)
+    }
+
+    /// The table's name in the catalog, with its database.
+    pub(in crate::catalog) fn name(&self) -> String {
+        format!("{}.{}", self.database, self.table)
+    }
+
+    /// Whether a commit of the ledger made this partition.
+    pub(in crate::catalog) fn knows(&self, partition: &Partition) -> bool {
+        self.places.contains_key(partition)
     }
 
     fn is_whole(&self) -> bool {
@@ -138,7 +153,9 @@ pub fn diff(wanted: &Wanted, actual: &Actual, at_once: bool) -> Changes {
             let watermark = if at_once { wanted.head } else { 0 };
             Some(TableChange::Create(wanted.definition.clone().with_watermark(watermark)))
         }
-        Some(from) if !from.reads_like(&wanted.definition) || (at_once && !partitions.is_empty()) => {
+        Some(from)
+            if !from.reads_like(&wanted.definition) || !from.odd.is_empty() || (at_once && !partitions.is_empty()) =>
+        {
             let watermark = if at_once { wanted.head } else { actual.watermark };
             Some(TableChange::Update { from: from.clone(), to: wanted.definition_after(from, watermark) })
         }
@@ -149,6 +166,7 @@ pub fn diff(wanted: &Wanted, actual: &Actual, at_once: bool) -> Changes {
         table: wanted.table.clone(),
         commit: wanted.head,
         token: actual.table.as_ref().and_then(|table| table.token.clone()),
+        decided_at: actual.read_at,
         definition,
         partitions,
     }
@@ -184,8 +202,7 @@ fn definition(table: &TableId, snapshot: &Snapshot, set: FileSet) -> Result<(Vec
         columns: columns.into_iter().map(CatalogColumn::from).collect(),
         partition_keys: Vec::new(),
         location: String::new(),
-        parameters: BTreeMap::new(),
-        token: None,
+        ..Default::default()
     };
     Ok((keys.into_iter().map(|key| key.name).collect(), definition))
 }
@@ -208,11 +225,10 @@ mod tests {
         let place = Placement { folder: "data/p5/".into(), commit: 5, copy: true, files: Vec::new() };
         let definition = CatalogTable {
             description: "new".into(),
-            columns: vec![CatalogColumn { name: "a".into(), hive_type: HiveType::Int, comment: Some("new".into()) }],
+            columns: vec![CatalogColumn::from(("a".to_owned(), HiveType::Int, Some("new".into())))],
             partition_keys: if keyed { vec!["dt".into()] } else { Vec::new() },
             location: if keyed { "s3://lake/t/data/" } else { "s3://lake/t/data/p5/" }.into(),
-            parameters: BTreeMap::new(),
-            token: None,
+            ..Default::default()
         };
         let (database, table, root) = ("logs".into(), "t".into(), "s3://lake/t/".into());
         Wanted { database, table, head: 9, root, definition, places: BTreeMap::from([(key, place)]) }
@@ -226,7 +242,8 @@ mod tests {
         let entry = entry.map(|n| {
             (Partition::from("dt=1"), PartitionEntry { location: format!("s3://lake/t/data/p{n}/"), commit: n })
         });
-        Actual { table: Some(table), watermark, partitions: entry.into_iter().collect() }
+        let partitions = entry.into_iter().collect();
+        Actual { table: Some(table), watermark, since: watermark, partitions, read_at: None }
     }
 
     /// What is changed: the definition with which watermark, and how many partitions.
@@ -239,7 +256,7 @@ mod tests {
     fn changes_by_example() {
         let same = |_: &mut CatalogTable| {};
         let comment = |table: &mut CatalogTable| (table.description, table.columns[0].comment) = ("old".into(), None);
-        let bigint = |table: &mut CatalogTable| table.columns[0].hive_type = HiveType::Bigint;
+        let bigint = |table: &mut CatalogTable| table.columns[0].hive_type = HiveType::Bigint.to_string();
         let mut elsewhere = actual(true, 3, Some(5), same);
         elsewhere.partitions.values_mut().for_each(|entry| entry.location += "x/");
         // what the catalog says, then what is sent to one that is changed at once, and to one where calls may land late

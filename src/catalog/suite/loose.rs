@@ -53,6 +53,15 @@ impl Catalog for Loose {
         Some(Duration::from_secs(15 * 60))
     }
 
+    async fn tables(&self, database: &str) -> Result<BTreeMap<String, CatalogTable>> {
+        let tables = self.tables.lock().unwrap();
+        let of = tables.iter().filter(|((of, _), _)| of == database);
+        let named = of.map(|((_, name), table)| {
+            (name.clone(), CatalogTable { token: Some(table.version.to_string()), ..table.definition.clone() })
+        });
+        Ok(named.collect())
+    }
+
     async fn table(&self, database: &str, table: &str) -> Result<Option<CatalogTable>> {
         self.faults.pause().await;
         let tables = self.tables.lock().unwrap();

@@ -1,7 +1,7 @@
 //! A lake in memory, its ledger, and a catalog to be published to.
 
 use super::faults::{Faults, Faulty};
-use crate::catalog::{Catalog, Changes, Published, files_at, plan, publish};
+use crate::catalog::{Catalog, Changes, Published, Reach, files_at, plan, publish};
 use crate::error::Result;
 use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, Pins, Snapshot};
 use crate::storage::Location;
@@ -165,11 +165,11 @@ impl Rig {
     }
 
     pub(crate) async fn publish_from(&self, snapshot: &mut Snapshot) -> Result<Published> {
-        publish(&self.id, &self.table, &self.ledger, &*self.catalog, snapshot).await
+        publish(&self.id, &self.table, &self.ledger, &*self.catalog, snapshot, Reach::Changed).await
     }
 
     pub(crate) async fn publish_at(&self, location: &Location) -> Result<Published> {
-        publish(&self.id, location, &self.ledger, &*self.catalog, &mut self.history[0].clone()).await
+        publish(&self.id, location, &self.ledger, &*self.catalog, &mut self.history[0].clone(), Reach::Changed).await
     }
 
     /// Publishes, checks readers before and after, and that the catalog is at the head.
@@ -182,7 +182,8 @@ impl Rig {
     }
 
     pub(crate) async fn plan(&self) -> [Changes; 2] {
-        plan(&self.id, &self.table, &self.ledger, &*self.catalog, &mut self.history[0].clone()).await.unwrap()
+        let mut snapshot = self.history[0].clone();
+        plan(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot, Reach::Changed).await.unwrap()
     }
 
     /// Every object of the lake with its size.

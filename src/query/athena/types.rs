@@ -218,7 +218,7 @@ fn millis(time: NaiveDateTime) -> Option<i64> {
 }
 
 fn whole_millis(nanos: u32) -> Option<i64> {
-    (nanos % 1_000_000 == 0 && nanos < 1_000_000_000).then_some(i64::from(nanos / 1_000_000))
+    (nanos.is_multiple_of(1_000_000) && nanos < 1_000_000_000).then_some(i64::from(nanos / 1_000_000))
 }
 
 /// A time and its zone: `UTC`, an offset, or a name of the time zone database. An hour that a clock showed twice is no instant.

@@ -16,6 +16,7 @@ use super::{Answer, Bound, Engine, ParamType, Value, read_only};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::storage::{Location, Stores};
+use crate::table::ReferenceCsv;
 use datafusion::common::ParamValues;
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
@@ -29,6 +30,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
+use object_store::ObjectStoreExt;
 use readers::Opened;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +45,8 @@ pub struct LocalConfig {
     pub database: String,
     /// Small CSV tables to join with.
     pub references: Vec<Reference>,
+    /// More of them, for names that the catalog does not have: those that are published are read as published.
+    pub unpublished: Vec<Reference>,
     /// Names that stand for another table of the database: `access` → what `--table` says.
     pub aliases: BTreeMap<String, String>,
     /// Where tables are looked up that the lake has no ledger of.
@@ -60,6 +64,28 @@ pub struct Reference {
     pub folder: Location,
     /// The file's name in it; may hold slashes.
     pub key: String,
+}
+
+impl Reference {
+    /// Reads the CSV; gives its URL, too.
+    ///
+    /// # Errors
+    /// Usage, with the line: no such file, or one that [`ReferenceCsv::parse`] does not take.
+    pub async fn read(&self) -> Result<(String, ReferenceCsv)> {
+        let path = self.folder.path(&self.key);
+        let url = self.folder.url_of(&path);
+        let origin = format!("reference table {}: {url}", self.name);
+        let bytes = match self.folder.store().get(&path).await {
+            Ok(object) => object.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(Error::usage(format!("{origin} does not exist"))
+                    .hint(format!("check file in [reference.{}] of firelake.toml", self.name)));
+            }
+            Err(error) => Err(error),
+        };
+        let bytes = bytes.map_err(|e| Error::from(e).context(format!("cannot read {origin}")))?;
+        Ok((url, ReferenceCsv::parse(&origin, &bytes)?))
+    }
 }
 
 /// DataFusion over a lake. Each query reads the newest snapshot of each table that it names.

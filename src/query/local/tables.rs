@@ -88,7 +88,13 @@ impl<'a> Tables<'a> {
         {
             return Ok(Some(table));
         }
-        foreign::find(self.config, database, name).await
+        if let Some(table) = foreign::find(self.config, database, name).await? {
+            return Ok(Some(table));
+        }
+        match self.config.unpublished.iter().find(|reference| is_default && reference.name == *name) {
+            Some(reference) => Ok(Some(Arc::new(reference::load(reference).await?))),
+            None => Ok(None),
+        }
     }
 
     /// The table that a name stands for; its rejected records go along.
@@ -154,7 +160,8 @@ impl<'a> Tables<'a> {
         let tables = tables.filter(|name| is_folder_name(name) && !name.starts_with('_'));
         let mut names: Vec<String> = tables.flat_map(|name| [name.to_owned(), format!("{name}{REJECTED}")]).collect();
         if database == self.config.database {
-            names.extend(self.config.references.iter().map(|reference| reference.name.clone()));
+            let references = self.config.references.iter().chain(&self.config.unpublished);
+            names.extend(references.map(|reference| reference.name.clone()));
         }
         names.sort();
         Ok(names)

@@ -122,6 +122,7 @@ impl Lake {
             lake: self.root.clone(),
             database: "logs".into(),
             references: vec![Reference { name: "hosts".into(), folder, key: "hosts.csv".into() }],
+            unpublished: Vec::new(),
             aliases: BTreeMap::new(),
             catalog: None,
             stores: Default::default(),

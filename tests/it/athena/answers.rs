@@ -39,6 +39,7 @@ fn scalars_have_the_types_and_values_that_the_local_engine_gives() {
             lake,
             database: "logs".into(),
             references: Vec::new(),
+            unpublished: Vec::new(),
             aliases: Default::default(),
             catalog: None,
             stores: Stores::default(),

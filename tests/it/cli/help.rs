@@ -15,6 +15,7 @@ fn help_of_the_program() {
           compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
           query     Ask the lake a question in SQL, or by the name of a query
           queries   List the named queries, or print the text of one
+          report    Run queries and check what they expect of their answers, for CI
           files     Print a table's live files, for programs that read Parquet themselves
           generate  Write a made-up access log as Firehose would deliver it
           demo      Generate, compact and query a small lake, and say what to try next
@@ -24,8 +25,9 @@ fn help_of_the_program() {
           -h, --help     Print help
           -V, --version  Print version
 
-        Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 more
-        rejected records than --max-rejected; 75 try again later; 130 stopped by Ctrl-C.
+        Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
+        expectation does not hold, or more rejected records than --max-rejected; 75 try again later; 130
+        stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
         -- exit code 0
@@ -173,4 +175,77 @@ fn no_command() {
     let told = Sandbox::new().run("").exits(2);
     assert_eq!(told.stdout, "");
     assert!(told.stderr.contains("Usage: firelake <COMMAND>"), "{told:?}");
+}
+
+#[test]
+fn help_of_report() {
+    assert_snapshot!(Sandbox::new().shown("report --help"), @r#"
+        $ firelake report --help
+        -- stdout
+        Run queries and check what they expect of their answers, for CI
+
+        Usage: firelake report [OPTIONS] <FILE|DIR|NAME>...
+
+        Arguments:
+          <FILE|DIR|NAME>...
+                  Queries: files, folders (every *.sql below them), or names
+
+        Options:
+              --lake <URL>
+                  The lake: a folder, or its URL
+
+              --database <NAME>
+                  The database of tables that name none [default: logs]
+
+              --config <FILE>
+                  The configuration [default: firelake.toml, where there is one]
+
+              --region <NAME>
+                  The AWS region [default: as the AWS CLI finds it]
+
+              --endpoint-url <URL>
+                  Where S3, Glue and Athena are, if not at AWS [default: AWS_ENDPOINT_URL, or the one of the
+                  profile]
+
+              --param <NAME=VALUE>
+                  A value for a parameter, in each query that has it. May be repeated
+
+              --markdown <FILE>
+                  Write the report as Markdown, for a CI job's page
+
+              --junit <FILE>
+                  Write the report as JUnit XML, a test case an expectation
+
+              --json
+                  Print a JSON object a query, and one with the totals
+
+              --engine <ENGINE>
+                  Who answers: local (DataFusion, in this process) [default: local]
+
+              --table <NAME>
+                  The table that stands in for `access`
+
+              --reference <NAME=FILE>
+                  A CSV file to join with, as a table of that name. May be repeated
+
+              --queries <DIR>
+                  A folder of your own named queries [default: `folder` of [query] in firelake.toml]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          firelake report --lake lake checks
+          firelake report --lake lake checks/errors.sql client_windows --param from=2026-11-20
+          firelake report --lake lake checks --junit report.xml --markdown report.md
+
+        A query says in its header what is expected of its answer, such as
+          -- expect: rows = 0
+          -- expect: max(requests) <= 1000
+          -- expect: client_ip is not null
+
+        Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; 3 an
+        expectation does not hold.
+        -- exit code 0
+        "#);
 }

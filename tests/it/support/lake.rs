@@ -89,6 +89,7 @@ impl Lake {
             lake: self.lake.clone(),
             database: "logs".into(),
             references: vec![hosts],
+            unpublished: Vec::new(),
             aliases: Default::default(),
             catalog: None,
             stores: Default::default(),

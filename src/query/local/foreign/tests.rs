@@ -20,6 +20,10 @@ impl Catalog for One {
         None
     }
 
+    async fn tables(&self, _: &str) -> Result<BTreeMap<String, CatalogTable>> {
+        Ok(BTreeMap::new())
+    }
+
     async fn table(&self, _: &str, _: &str) -> Result<Option<CatalogTable>> {
         Ok(None)
     }
@@ -87,6 +91,7 @@ impl Rig {
             lake: Location::open(lake.to_str().unwrap())?,
             database: "logs".into(),
             references: Vec::new(),
+            unpublished: Vec::new(),
             aliases: Default::default(),
             catalog: Some(Arc::new(One(self.table.clone(), self.partitions.clone()))),
             stores: Stores::default(),
