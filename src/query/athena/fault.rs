@@ -14,7 +14,7 @@ pub(super) struct Failed<'a> {
     pub(super) query: &'a Bound,
     pub(super) statement: &'a Statement,
     pub(super) asking: &'a Asking,
-    /// Tables that only the local engine has.
+    /// Names of reference tables, which may not be published.
     pub(super) references: &'a [String],
 }
 
@@ -99,7 +99,7 @@ impl Failed<'_> {
     async fn tables_hint(&self, database: &str, table: &str) -> String {
         if self.references.iter().any(|name| name == table) {
             return format!(
-                "{table} is a reference table of firelake.toml, which only the local engine has: make a table of it in Athena"
+                "{table} is a reference table of firelake.toml that Glue does not have: with catalog = \"glue\", firelake compact publishes it"
             );
         }
         let names = self.client.some_tables(database).await;
