@@ -87,7 +87,6 @@ impl Failed<'_> {
                 "SCHEMA_NOT_FOUND",
                 "check --database; tables come to Athena by catalog = \"glue\" in firelake.toml, with the next firelake compact",
             ),
-            ("exhausted resources", "ask for less: filter on the partition key (dt), or name fewer columns"),
             ("FUNCTION_NOT_FOUND", "docs/query-file.md lists the functions that both engines have; Athena has Trino's"),
             ("Access Denied", "docs/aws.md lists the permissions that queries need; Athena reads tables with yours"),
             ("Insufficient permissions", "docs/aws.md lists the permissions that queries need"),
@@ -129,13 +128,21 @@ pub(super) fn late(execution: &QueryExecution, seconds: u64, was_stopped: bool) 
     }
 }
 
-/// A query that failed again and again, for reasons that are not its own.
+/// A query that failed again and again, for reasons that may not be its own.
 pub(super) fn exhausted(execution: &QueryExecution, attempts: u32) -> Error {
     let id = execution.query_execution_id().unwrap_or_default();
-    Error::new(Kind::TryAgain, format!("Athena failed on the query {attempts} times, the last time as query {id}"))
-        .caused_by(message(execution))
-        .hint("this is no fault of the query: run it again later")
+    let reason = message(execution);
+    let told = format!("Athena failed on the query {attempts} times, the last time as query {id}");
+    match reason.contains("exhausted resources") {
+        true => Error::query(told).caused_by(reason).hint(LESS),
+        false => {
+            Error::new(Kind::TryAgain, told).caused_by(reason).hint("this is no fault of the query: run it again later")
+        }
+    }
 }
+
+/// What makes a query smaller.
+const LESS: &str = "ask for less: filter on the partition key (dt), or name fewer columns";
 
 /// Whether the same query may succeed when it is submitted again.
 pub(super) fn is_retryable(execution: &QueryExecution) -> bool {
@@ -259,6 +266,13 @@ mod tests {
         ] {
             assert_eq!(is_retryable(&ended(failed.clone(), reason, error)), expected, "{reason}");
         }
+    }
+
+    #[test]
+    fn a_query_that_needs_too_much_is_not_for_later() {
+        let failed = |reason| exhausted(&ended(QueryExecutionState::Failed, reason, None), 3);
+        assert_eq!(failed("Query exhausted resources at this scale factor").kind(), Kind::Query);
+        assert_eq!(failed("INTERNAL_ERROR_QUERY_ENGINE").kind(), Kind::TryAgain);
     }
 
     #[test]
