@@ -13,11 +13,9 @@ mod stub;
 #[cfg(test)]
 mod tests;
 
-use super::{
-    Applied, Catalog, CatalogTable, Changes, ForeignPartition, ForeignTable, PartitionEntry, ReferenceTable,
-    TableChange,
-};
-use crate::error::{Error, Kind, Result};
+use super::{Applied, Catalog, CatalogTable, Changes, PartitionEntry, TableChange};
+use super::{ForeignPartition, ForeignTable, ReferenceTable};
+use crate::error::{Error, Result};
 use crate::storage::{Aws, Request, Requests};
 use crate::table::Partition;
 use aws_sdk_glue::Client;
@@ -40,8 +38,6 @@ const SETTLES: Duration = Duration::from_secs(15 * 60);
 const MOST_WANTED: usize = 1000;
 /// How many partitions that Glue left unprocessed are looked up one by one.
 const ONE_BY_ONE: usize = 20;
-/// How often a reference table is tried that somebody else changes meanwhile.
-const ATTEMPTS: usize = 5;
 
 /// The Glue of one account and region.
 #[derive(Debug, Clone)]
@@ -161,7 +157,11 @@ impl GlueCatalog {
     }
 
     /// Makes the table, and its database where there is none.
-    async fn create(&self, name: Named<'_>, input: TableInput, signing: Signing) -> Result<Applied> {
+    async fn create(&self, name: Named<'_>, to: &CatalogTable, signing: Signing) -> Result<Applied> {
+        self.make(name, convert::table_input(name.table, to, None).map_err(unbuilt)?, signing).await
+    }
+
+    async fn make(&self, name: Named<'_>, input: TableInput, signing: Signing) -> Result<Applied> {
         for made in [false, true] {
             let call = self.client.create_table().database_name(name.database).table_input(input.clone());
             match call.customize().config_override(signing.config()).send().await {
@@ -197,19 +197,8 @@ impl GlueCatalog {
                 return Ok(Applied::Beaten);
             }
         }
-        self.replace(name, input, there.version_id.clone(), signing).await
-    }
-
-    /// Replaces a definition, where it still has this version.
-    async fn replace(
-        &self,
-        name: Named<'_>,
-        input: TableInput,
-        version: Option<String>,
-        signing: Signing,
-    ) -> Result<Applied> {
         let call = self.client.update_table().database_name(name.database).table_input(input);
-        let call = call.set_version_id(version).skip_archive(true);
+        let call = call.set_version_id(there.version_id.clone()).skip_archive(true);
         match call.customize().config_override(signing.config()).send().await {
             Ok(_) => Ok(Applied::Done),
             Err(error)
@@ -317,9 +306,7 @@ impl Catalog for GlueCatalog {
             return Ok(Applied::Beaten);
         }
         let defined = match (&changes.definition, &there) {
-            (Some(TableChange::Create(to)), None) => {
-                self.create(name, convert::table_input(name.table, to, None).map_err(unbuilt)?, signing).await?
-            }
+            (Some(TableChange::Create(to)), None) => self.create(name, to, signing).await?,
             (Some(TableChange::Update { to, .. }), Some(there)) => self.update(name, to, there, signing).await?,
             (None, Some(_)) => Applied::Done,
             (Some(TableChange::Create(_)), Some(_)) | (_, None) => Applied::Beaten,
@@ -335,43 +322,16 @@ impl Catalog for GlueCatalog {
     }
 
     async fn publish_reference(&self, reference: &ReferenceTable) -> Result<bool> {
-        let name = Named { database: reference.id.database(), table: reference.id.table() };
-        for _ in 0..ATTEMPTS {
-            let there = self.get(name).await?;
-            match there.as_ref().map(foreign::reference_shown) {
-                Some(Some(shown)) if shown == reference.checksum => return Ok(false),
-                Some(None) => return Err(not_a_reference(name)),
-                _ => {}
-            }
-            let input = foreign::reference_input(reference, there.as_ref()).map_err(unbuilt)?;
-            let signing = Signing(self.aws.now());
-            let done = match there {
-                None => self.create(name, input, signing).await?,
-                Some(there) => self.replace(name, input, there.version_id, signing).await?,
-            };
-            if done == Applied::Done {
-                return Ok(true);
-            }
-        }
-        Err(Error::new(Kind::TryAgain, format!("{name} is changed by others again and again"))
-            .hint("run the same command again later"))
+        self.put_reference(reference).await
     }
 
     async fn foreign(&self, database: &str, table: &str) -> Result<Option<ForeignTable>> {
-        Ok(self.get(Named { database, table }).await?.as_ref().map(foreign::table))
+        self.foreign_table(Named { database, table }).await
     }
 
     async fn foreign_partitions(&self, database: &str, table: &str) -> Result<Vec<ForeignPartition>> {
-        let name = Named { database, table };
-        let Some(table) = self.get(name).await? else { return Ok(Vec::new()) };
-        let all = self.all_partitions(name, false).await?;
-        Ok(all.iter().map(|there| foreign::partition(there, &table)).collect())
+        self.partitions_of_foreign(Named { database, table }).await
     }
-}
-
-fn not_a_reference(name: Named<'_>) -> Error {
-    Error::usage(format!("{name} is there already, and no reference table of firelake"))
-        .hint("give the reference table another name in firelake.toml, or drop the one in Glue")
 }
 
 /// When the reading began that a change was decided on: the time it is signed with.

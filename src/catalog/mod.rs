@@ -4,9 +4,11 @@
 //! - [`Catalog`]: what a catalog can do; [`CatalogTable`], [`PartitionEntry`]: what it says; [`Changes`]: what it is told.
 //! - [`FileCatalog`]: a catalog of JSON files in the lake; [`GlueCatalog`]: AWS Glue. `docs/catalog.md` describes both.
 //! - [`publish`]: brings a catalog to say what the ledger says. [`desired`] and [`diff`] are its pure halves.
+//! - [`drift`]: what others changed in a catalog.
 //! - [`files_at`], [`files`]: what a reader of the catalog reads.
 
 mod changes;
+mod drift;
 mod file;
 mod foreign;
 mod glue;
@@ -17,6 +19,7 @@ mod reference;
 pub(crate) mod suite;
 
 pub use changes::{Changes, PartitionChange, TableChange};
+pub use drift::{Drift, Finding, drift};
 pub use file::FileCatalog;
 pub use foreign::{CsvLayout, ForeignPartition, ForeignTable, Layout};
 pub use glue::GlueCatalog;
@@ -163,7 +166,8 @@ impl CatalogTable {
         let text = self.parameters.get(COMMIT_PARAMETER);
         text.and_then(|text| text.parse().ok()).ok_or_else(|| {
             let there = text.map_or("no parameter".into(), |text| format!("{text:?} in its parameter"));
-            Error::usage(format!("the catalog's table at {} has {there} {COMMIT_PARAMETER}", self.location))
+            let at = if self.location.is_empty() { "of this name".into() } else { format!("at {}", self.location) };
+            Error::usage(format!("the catalog's table {at} has {there} {COMMIT_PARAMETER}"))
                 .hint("firelake did not make this table: choose another --table or --database, or drop it there")
         })
     }

@@ -19,6 +19,9 @@ pub(super) struct EngineArgs {
     /// Who answers: local (DataFusion, in this process) or athena (AWS) [default: local]
     #[arg(long, value_name = "local|athena")]
     engine: Option<EngineKind>,
+    /// Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+    #[arg(long, value_name = "KIND")]
+    catalog: Option<CatalogKind>,
     /// Athena's workgroup [default: primary]
     #[arg(long, value_name = "NAME")]
     workgroup: Option<String>,
@@ -28,9 +31,6 @@ pub(super) struct EngineArgs {
     /// Give up and cancel a query in Athena that takes longer, such as 10m
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
-    /// Where tables are looked up that the lake has no ledger of: file or glue [default: file]
-    #[arg(long, value_name = "KIND")]
-    catalog: Option<CatalogKind>,
     /// The table that stands in for `access`
     #[arg(long, value_name = "NAME")]
     table: Option<String>,

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. The only place that prints, reads the environment or the clock, or exits.
 
+mod catalog;
 mod common;
 mod compact;
 mod demo;
@@ -25,8 +26,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; \
-3 an expectation does not hold, or more rejected records than --max-rejected; 4 over the scan budget; 75 try again later; \
-130 stopped by Ctrl-C.\n\n\
+3 an expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 4 over the scan budget; \
+75 try again later; 130 stopped by Ctrl-C.\n\n\
 A first look, with no AWS and no data of yours: firelake demo";
 
 #[derive(Subcommand)]
@@ -41,6 +42,8 @@ enum Command {
     Report(report::Args),
     /// Print a table's live files, for programs that read Parquet themselves
     Files(files::Args),
+    /// What the catalog says, what publishing would change, and what others changed
+    Catalog(catalog::Args),
     /// Write a made-up access log as Firehose would deliver it
     Generate(generate::Args),
     /// Generate, compact and query a small lake, and say what to try next
@@ -82,6 +85,7 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Queries(args) => queries::run(args),
         Command::Report(args) => report::run(args, engines).await,
         Command::Files(args) => files::run(args).await,
+        Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Demo(args) => demo::run(args).await,
     }

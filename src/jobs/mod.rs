@@ -1,5 +1,6 @@
 //! One file a job: what the command line calls and what tests drive. Jobs bring the modules together; they print nothing.
 
+pub mod catalog;
 pub mod compact;
 pub mod files;
 pub mod generate;

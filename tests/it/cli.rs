@@ -1,5 +1,6 @@
 //! What the program prints, with paths, ids, sizes and durations taken out.
 
+mod catalog;
 mod compact;
 mod demo;
 mod files;

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 const INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
 const SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
-const TABLE_TYPE: &str = "EXTERNAL_TABLE";
+pub(super) const TABLE_TYPE: &str = "EXTERNAL_TABLE";
 /// Parameters that every table has in Glue and that say nothing of it.
 const FIXED: [(&str, &str); 2] = [("EXTERNAL", "TRUE"), ("classification", "parquet")];
 /// With this one Athena makes partitions up and ignores those that are registered.
@@ -46,7 +46,7 @@ fn column(there: &Column) -> CatalogColumn {
     }
 }
 
-pub(super) fn with_slash(location: &str) -> String {
+fn with_slash(location: &str) -> String {
     format!("{}/", location.trim_end_matches('/'))
 }
 
@@ -132,7 +132,7 @@ fn keys(names: &[String], there: Option<&Table>) -> Result<Vec<Column>, BuildErr
 }
 
 /// A descriptor in full. Trino fails on one without a number of buckets.
-fn descriptor(there: Option<&StorageDescriptor>, columns: Vec<Column>, location: &str) -> StorageDescriptor {
+pub(super) fn descriptor(there: Option<&StorageDescriptor>, columns: Vec<Column>, location: &str) -> StorageDescriptor {
     let serde = there.and_then(StorageDescriptor::serde_info);
     let mut serde_parameters = serde.and_then(|serde| serde.parameters.clone()).unwrap_or_default();
     serde_parameters.insert("serialization.format".into(), "1".into());

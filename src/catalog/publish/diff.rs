@@ -126,9 +126,9 @@ impl Wanted {
         format!("{}.{}", self.database, self.table)
     }
 
-    /// Whether a commit of the ledger made this partition.
-    pub(in crate::catalog) fn knows(&self, partition: &Partition) -> bool {
-        self.places.contains_key(partition)
+    /// The commit that last changed a partition; `None` for one that no commit knows.
+    pub(in crate::catalog) fn commit_of(&self, partition: &Partition) -> Option<u64> {
+        self.places.get(partition).map(|place| place.commit)
     }
 
     fn is_whole(&self) -> bool {

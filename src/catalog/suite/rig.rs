@@ -1,7 +1,7 @@
 //! A lake in memory, its ledger, and a catalog to be published to.
 
 use super::faults::{Faults, Faulty};
-use crate::catalog::{Catalog, Changes, Published, Reach, files_at, plan, publish};
+use crate::catalog::{Catalog, Changes, Finding, Published, Reach, drift, files_at, plan, publish};
 use crate::error::Result;
 use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, Pins, Snapshot};
 use crate::storage::Location;
@@ -184,6 +184,23 @@ impl Rig {
     pub(crate) async fn plan(&self) -> [Changes; 2] {
         let mut snapshot = self.history[0].clone();
         plan(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot, Reach::Changed).await.unwrap()
+    }
+
+    /// Publishes with all partitions compared.
+    pub(crate) async fn publish_reaching_all(&self) -> Published {
+        let mut snapshot = self.history[0].clone();
+        publish(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot, Reach::All).await.unwrap()
+    }
+
+    /// What differs from the ledger.
+    pub(crate) async fn findings(&self) -> Vec<Finding> {
+        let mut snapshot = self.history[0].clone();
+        drift(&self.id, &self.table, &self.ledger, &*self.catalog, &mut snapshot).await.unwrap()
+    }
+
+    /// That, a line each.
+    pub(crate) async fn drift(&self) -> Vec<String> {
+        self.findings().await.iter().map(ToString::to_string).collect()
     }
 
     /// Every object of the lake with its size.
