@@ -27,8 +27,8 @@ fn help_of_the_program() {
           -V, --version  Print version
 
         Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
-        expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 75
-        try again later; 130 stopped by Ctrl-C.
+        expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 4
+        over the scan budget; 75 try again later; 130 stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
         -- exit code 0
@@ -147,8 +147,20 @@ fn help_of_query() {
               --param <NAME=VALUE>
                   A value for a parameter of the query. May be repeated
 
-              --engine <ENGINE>
-                  Who answers: local (DataFusion, in this process) [default: local]
+              --engine <local|athena>
+                  Who answers: local (DataFusion, in this process) or athena (AWS) [default: local]
+
+              --catalog <KIND>
+                  Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+
+              --workgroup <NAME>
+                  Athena's workgroup [default: primary]
+
+              --output-location <URL>
+                  Where Athena writes results [default: where the workgroup says]
+
+              --timeout <SPAN>
+                  Give up and cancel a query in Athena that takes longer, such as 10m
 
               --table <NAME>
                   The table that stands in for `access`
@@ -166,6 +178,7 @@ fn help_of_query() {
           firelake query --lake lake "SELECT status, count(*) AS n FROM access GROUP BY 1 ORDER BY 2 DESC"
           firelake query --lake lake client_windows --format csv
           firelake query --lake lake "SELECT * FROM access WHERE client_ip = :ip" --param ip=203.0.113.7
+          firelake query --engine athena --workgroup analysts --timeout 10m client_windows
 
         firelake queries lists the named queries.
         -- exit code 0
@@ -181,7 +194,7 @@ fn no_command() {
 
 #[test]
 fn help_of_report() {
-    assert_snapshot!(Sandbox::new().shown("report --help"), @r#"
+    assert_snapshot!(Sandbox::new().shown("report --help"), @r"
         $ firelake report --help
         -- stdout
         Run queries and check what they expect of their answers, for CI
@@ -221,8 +234,20 @@ fn help_of_report() {
               --json
                   Print a JSON object a query, and one with the totals
 
-              --engine <ENGINE>
-                  Who answers: local (DataFusion, in this process) [default: local]
+              --engine <local|athena>
+                  Who answers: local (DataFusion, in this process) or athena (AWS) [default: local]
+
+              --catalog <KIND>
+                  Where tables are looked up that the lake has no ledger of: file or glue [default: file]
+
+              --workgroup <NAME>
+                  Athena's workgroup [default: primary]
+
+              --output-location <URL>
+                  Where Athena writes results [default: where the workgroup says]
+
+              --timeout <SPAN>
+                  Give up and cancel a query in Athena that takes longer, such as 10m
 
               --table <NAME>
                   The table that stands in for `access`
@@ -249,5 +274,5 @@ fn help_of_report() {
         Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; 3 an
         expectation does not hold.
         -- exit code 0
-        "#);
+        ");
 }
