@@ -7,6 +7,7 @@ use crate::query::Bound;
 use crate::query::place::{Place, told};
 use crate::query::suggest::nearest;
 use aws_sdk_athena::types::QueryExecution;
+use std::time::Duration;
 
 /// What a query is told about when it went wrong.
 pub(super) struct Failed<'a> {
@@ -114,16 +115,15 @@ impl Failed<'_> {
 }
 
 /// A query that its time ran out for.
-pub(super) fn late(execution: &QueryExecution, seconds: u64, was_stopped: bool) -> Error {
+pub(super) fn late(execution: &QueryExecution, timeout: Duration, was_stopped: bool) -> Error {
     let id = execution.query_execution_id().unwrap_or_default();
+    let span = humantime::format_duration(timeout);
     let end = if was_stopped { "and was cancelled there" } else { "and could not be cancelled: it may still run" };
     let waits = execution.status().and_then(|status| status.state()).is_some_and(|state| state.as_str() == "QUEUED");
     match waits {
-        true => {
-            Error::new(Kind::TryAgain, format!("Athena did not begin the query within {seconds} s, {end} (query {id})"))
-                .hint("Athena is busy with this account's other queries: try again later, or raise --timeout")
-        }
-        false => Error::query(format!("the query ran longer than --timeout allows, {seconds} s, {end} (query {id})"))
+        true => Error::new(Kind::TryAgain, format!("Athena did not begin the query within {span}, {end} (query {id})"))
+            .hint("Athena is busy with this account's other queries: try again later, or raise --timeout"),
+        false => Error::query(format!("the query ran longer than --timeout allows, {span}, {end} (query {id})"))
             .hint("raise --timeout, or ask for less: filter on the partition key (dt)"),
     }
 }
@@ -277,13 +277,13 @@ mod tests {
 
     #[test]
     fn a_query_that_never_began_may_begin_later() {
-        let queued = late(&ended(QueryExecutionState::Queued, "", None), 5, true);
+        let queued = late(&ended(QueryExecutionState::Queued, "", None), Duration::from_secs(5), true);
         assert_eq!(queued.kind(), Kind::TryAgain);
-        let running = late(&ended(QueryExecutionState::Running, "", None), 5, true);
+        let running = late(&ended(QueryExecutionState::Running, "", None), Duration::from_millis(90_500), true);
         assert_eq!(running.kind(), Kind::Query);
         assert_eq!(
             running.message(),
-            "the query ran longer than --timeout allows, 5 s, and was cancelled there (query id)"
+            "the query ran longer than --timeout allows, 1m 30s 500ms, and was cancelled there (query id)"
         );
     }
 }
