@@ -5,6 +5,7 @@
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
 //! - [`athena`]: the Athena engine over HTTP.
+//! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
@@ -14,6 +15,7 @@ mod arrows;
 mod athena;
 mod aws;
 mod bad_input;
+mod both;
 mod cli;
 mod exactly_once;
 mod support;

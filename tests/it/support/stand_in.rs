@@ -21,9 +21,13 @@ struct Server {
     process: Child,
 }
 
-/// Where it listens, as `http://127.0.0.1:PORT`. The first call starts it.
+/// Where it listens, as `http://127.0.0.1:PORT`. The first call starts it, unless `FIRELAKE_STAND_IN` says that one runs.
 pub fn url() -> &'static str {
-    &SERVER.get_or_init(start).url
+    static RUNNING: OnceLock<Option<String>> = OnceLock::new();
+    match RUNNING.get_or_init(|| std::env::var("FIRELAKE_STAND_IN").ok()) {
+        Some(url) => url,
+        None => &SERVER.get_or_init(start).url,
+    }
 }
 
 fn start() -> Server {
@@ -44,7 +48,11 @@ fn start() -> Server {
 }
 
 /// An access key id of 12 digits, never given twice: the stand-in takes it for the account, each with its own Glue.
+/// With `FIRELAKE_STAND_IN_ACCOUNT` it is that one each time, since a Trino behind the stand-in knows the Glue of one account.
 pub fn account() -> String {
+    if let Ok(account) = std::env::var("FIRELAKE_STAND_IN_ACCOUNT") {
+        return account;
+    }
     format!("{:012}", 100_000_000_000 + unique() % 900_000_000_000)
 }
 
