@@ -54,6 +54,7 @@ impl EngineArgs {
             }
             EngineKind::Athena => {
                 only_for("local", "--reference", !self.references.is_empty())?;
+                only_for("local", "--catalog file", self.catalog == Some(CatalogKind::File))?;
                 Arc::new(AthenaEngine::new(self.athena(lake, config), lake.stores(config)).await?)
             }
         };

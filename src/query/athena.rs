@@ -41,7 +41,7 @@ pub struct AthenaConfig {
     pub timeout: Option<Duration>,
     /// Names that stand for another table of the database: `access` → what `--table` says.
     pub aliases: BTreeMap<String, String>,
-    /// Names of tables that only the local engine has: for a hint.
+    /// Names of reference tables, which may not be published: for a hint.
     pub references: Vec<String>,
     /// Pauses between requests.
     pub pace: Pace,

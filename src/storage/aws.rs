@@ -53,7 +53,8 @@ impl Aws {
         Self::of(loader.load().await)
     }
 
-    /// A server that stands in for AWS, with fixed credentials: nothing is read from the environment.
+    /// A server that stands in for AWS, with fixed credentials: nothing is read from the environment, and
+    /// connections are its own: they end with the runtime that made them.
     pub fn standing_in(endpoint_url: &str, access_key_id: &str, secret_access_key: &str) -> Self {
         let keys =
             aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "the caller's keys");
@@ -62,7 +63,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(ANY_REGION))
             .endpoint_url(endpoint_url)
-            .http_client(http_client())
+            .http_client(new_http_client())
             .sleep_impl(sleep)
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
             .timeout_config(timeouts())

@@ -7,6 +7,7 @@ use crate::query::Bound;
 use crate::query::place::{Place, told};
 use crate::query::suggest::nearest;
 use aws_sdk_athena::types::QueryExecution;
+use std::time::Duration;
 
 /// What a query is told about when it went wrong.
 pub(super) struct Failed<'a> {
@@ -14,7 +15,7 @@ pub(super) struct Failed<'a> {
     pub(super) query: &'a Bound,
     pub(super) statement: &'a Statement,
     pub(super) asking: &'a Asking,
-    /// Tables that only the local engine has.
+    /// Names of reference tables, which may not be published.
     pub(super) references: &'a [String],
 }
 
@@ -87,7 +88,6 @@ impl Failed<'_> {
                 "SCHEMA_NOT_FOUND",
                 "check --database; tables come to Athena by catalog = \"glue\" in firelake.toml, with the next firelake compact",
             ),
-            ("exhausted resources", "ask for less: filter on the partition key (dt), or name fewer columns"),
             ("FUNCTION_NOT_FOUND", "docs/query-file.md lists the functions that both engines have; Athena has Trino's"),
             ("Access Denied", "docs/aws.md lists the permissions that queries need; Athena reads tables with yours"),
             ("Insufficient permissions", "docs/aws.md lists the permissions that queries need"),
@@ -99,7 +99,7 @@ impl Failed<'_> {
     async fn tables_hint(&self, database: &str, table: &str) -> String {
         if self.references.iter().any(|name| name == table) {
             return format!(
-                "{table} is a reference table of firelake.toml, which only the local engine has: make a table of it in Athena"
+                "{table} is a reference table of firelake.toml that Glue does not have: with catalog = \"glue\", firelake compact publishes it"
             );
         }
         let names = self.client.some_tables(database).await;
@@ -115,27 +115,34 @@ impl Failed<'_> {
 }
 
 /// A query that its time ran out for.
-pub(super) fn late(execution: &QueryExecution, seconds: u64, was_stopped: bool) -> Error {
+pub(super) fn late(execution: &QueryExecution, timeout: Duration, was_stopped: bool) -> Error {
     let id = execution.query_execution_id().unwrap_or_default();
+    let span = humantime::format_duration(timeout);
     let end = if was_stopped { "and was cancelled there" } else { "and could not be cancelled: it may still run" };
     let waits = execution.status().and_then(|status| status.state()).is_some_and(|state| state.as_str() == "QUEUED");
     match waits {
-        true => {
-            Error::new(Kind::TryAgain, format!("Athena did not begin the query within {seconds} s, {end} (query {id})"))
-                .hint("Athena is busy with this account's other queries: try again later, or raise --timeout")
-        }
-        false => Error::query(format!("the query ran longer than --timeout allows, {seconds} s, {end} (query {id})"))
+        true => Error::new(Kind::TryAgain, format!("Athena did not begin the query within {span}, {end} (query {id})"))
+            .hint("Athena is busy with this account's other queries: try again later, or raise --timeout"),
+        false => Error::query(format!("the query ran longer than --timeout allows, {span}, {end} (query {id})"))
             .hint("raise --timeout, or ask for less: filter on the partition key (dt)"),
     }
 }
 
-/// A query that failed again and again, for reasons that are not its own.
+/// A query that failed again and again, for reasons that may not be its own.
 pub(super) fn exhausted(execution: &QueryExecution, attempts: u32) -> Error {
     let id = execution.query_execution_id().unwrap_or_default();
-    Error::new(Kind::TryAgain, format!("Athena failed on the query {attempts} times, the last time as query {id}"))
-        .caused_by(message(execution))
-        .hint("this is no fault of the query: run it again later")
+    let reason = message(execution);
+    let told = format!("Athena failed on the query {attempts} times, the last time as query {id}");
+    match reason.contains("exhausted resources") {
+        true => Error::query(told).caused_by(reason).hint(LESS),
+        false => {
+            Error::new(Kind::TryAgain, told).caused_by(reason).hint("this is no fault of the query: run it again later")
+        }
+    }
 }
+
+/// What makes a query smaller.
+const LESS: &str = "ask for less: filter on the partition key (dt), or name fewer columns";
 
 /// Whether the same query may succeed when it is submitted again.
 pub(super) fn is_retryable(execution: &QueryExecution) -> bool {
@@ -262,14 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn a_query_that_needs_too_much_is_not_for_later() {
+        let failed = |reason| exhausted(&ended(QueryExecutionState::Failed, reason, None), 3);
+        assert_eq!(failed("Query exhausted resources at this scale factor").kind(), Kind::Query);
+        assert_eq!(failed("INTERNAL_ERROR_QUERY_ENGINE").kind(), Kind::TryAgain);
+    }
+
+    #[test]
     fn a_query_that_never_began_may_begin_later() {
-        let queued = late(&ended(QueryExecutionState::Queued, "", None), 5, true);
+        let queued = late(&ended(QueryExecutionState::Queued, "", None), Duration::from_secs(5), true);
         assert_eq!(queued.kind(), Kind::TryAgain);
-        let running = late(&ended(QueryExecutionState::Running, "", None), 5, true);
+        let running = late(&ended(QueryExecutionState::Running, "", None), Duration::from_millis(90_500), true);
         assert_eq!(running.kind(), Kind::Query);
         assert_eq!(
             running.message(),
-            "the query ran longer than --timeout allows, 5 s, and was cancelled there (query id)"
+            "the query ran longer than --timeout allows, 1m 30s 500ms, and was cancelled there (query id)"
         );
     }
 }

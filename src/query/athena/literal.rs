@@ -33,10 +33,11 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Negative numbers stand in brackets, so that a minus before them does not make a comment.
 fn int(number: i32) -> String {
+    const FIRST: i32 = i32::MIN + 1;
     match number {
         i32::MIN => format!("CAST('{number}' AS integer)"), // its digits alone are a bigint
-        ..0 => format!("({number})"),
-        _ => number.to_string(),
+        FIRST..0 => format!("({number})"),
+        0.. => number.to_string(),
     }
 }
 

@@ -79,8 +79,7 @@ impl Run {
                 Watched::Ended(execution) => execution,
                 Watched::Late(execution) => {
                     let was_stopped = self.client.stop(&id).await.is_ok();
-                    let seconds = self.timeout.map_or(0, |timeout| timeout.as_secs());
-                    return Err(fault::late(&execution, seconds, was_stopped));
+                    return Err(fault::late(&execution, self.timeout.unwrap_or_default(), was_stopped));
                 }
                 Watched::Abandoned => {
                     let note = self.cancelled(&id).await;

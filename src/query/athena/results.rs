@@ -253,7 +253,7 @@ fn misshapen(what: &str) -> Error {
 /// Every line of an answer that is text: the values of a row, apart by tabs.
 async fn all_lines(client: &Client, id: &str, first: GetQueryResultsOutput) -> Result<Vec<String>> {
     let pages: Vec<_> = pages(client, id, first).try_collect().await?;
-    Ok(pages.iter().flat_map(|page| rows_of(page)).map(line).collect())
+    Ok(pages.iter().flat_map(rows_of).map(line).collect())
 }
 
 fn line(row: &Row) -> String {

@@ -306,6 +306,7 @@ fn name_length(text: &str) -> usize {
 mod tests {
     use super::*;
     use crate::query::QueryText;
+    use proptest::prelude::*;
 
     fn bound(text: &str, params: &[(&str, &str)]) -> Bound {
         let params: Vec<_> = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -327,6 +328,25 @@ mod tests {
                 .replace("'  FROM", "' FROM")
         );
         assert_eq!(sent("SELECT :a:b'c'", &[("a", "x"), ("b", "y")], None).unwrap().sql, "SELECT 'x'  'y' 'c'");
+    }
+
+    proptest! {
+        /// Read by another program's tokenizer: whatever a value holds, the rest of the SQL is what it was.
+        #[test]
+        fn no_value_changes_the_sql_around_it(value in "['\\\\\"?:x\n\u{1F600}*/ -]{0,10}") {
+            use datafusion::sql::sqlparser::{dialect::AnsiDialect, tokenizer::{Token, Tokenizer}};
+            let text = "SELECT :s, ':s', \":s\" /* :s */ FROM t -- :s\nWHERE (:s)=:s||'x' OR a-:s LIKE x:s";
+            let tokens = |sql: &str| -> Vec<Token> {
+                let tokens = Tokenizer::new(&AnsiDialect {}, sql).tokenize().unwrap();
+                tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect()
+            };
+            let expected: Vec<Token> = tokens(&sent(text, &[("s", "THE VALUE")], None).unwrap().sql).into_iter().map(|token| match token {
+                Token::SingleQuotedString(text) if text == "THE VALUE" => Token::SingleQuotedString(value.clone()),
+                other => other,
+            }).collect();
+            prop_assert_eq!(expected.iter().filter(|token| matches!(token, Token::SingleQuotedString(_))).count(), 7);
+            prop_assert_eq!(tokens(&sent(text, &[("s", &value)], None).unwrap().sql), expected);
+        }
     }
 
     #[test]

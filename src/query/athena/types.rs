@@ -85,13 +85,24 @@ pub(super) fn typed(schema: &SchemaRef, text: &[StringArray], rows: usize, first
                 first + at as u64,
                 word(field.data_type())
             ))
-            .hint(format!("cast the column to see its text: CAST({} AS varchar)", field.name()))
+            .hint(way_out(field))
         })
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
         .map_err(|e| Error::internal("the result does not fit its own columns").caused_by(e))
+}
+
+fn way_out(field: &Field) -> String {
+    let name = field.name();
+    match field.data_type() {
+        DataType::Timestamp(_, None) => format!("finer times must be rounded: CAST({name} AS timestamp(3))"),
+        DataType::Timestamp(_, Some(_)) => {
+            format!("tell it in UTC, in milliseconds: CAST({name} AT TIME ZONE 'UTC' AS timestamp(3))")
+        }
+        _ => format!("cast the column to see its text: CAST({name} AS varchar)"),
+    }
 }
 
 fn word(data_type: &DataType) -> String {
@@ -218,7 +229,7 @@ fn millis(time: NaiveDateTime) -> Option<i64> {
 }
 
 fn whole_millis(nanos: u32) -> Option<i64> {
-    (nanos % 1_000_000 == 0 && nanos < 1_000_000_000).then_some(i64::from(nanos / 1_000_000))
+    (nanos.is_multiple_of(1_000_000) && nanos < 1_000_000_000).then_some(i64::from(nanos / 1_000_000))
 }
 
 /// A time and its zone: `UTC`, an offset, or a name of the time zone database. An hour that a clock showed twice is no instant.

@@ -190,3 +190,38 @@ fn plans_and_tables_read_as_on_the_local_engine() {
         &["the query, line 1, column 15: ", "\n  SELECT 1 FROM oders\n                ^", "did you mean orders?"],
     );
 }
+
+/// I9, on a lake that firelake wrote and published.
+#[test]
+fn the_shipped_queries_give_the_same_rows_on_both_engines() {
+    let (sandbox, bucket) = crate::support::process::Sandbox::on_aws();
+    let s3 = format!("s3://{bucket}");
+    sandbox.write(
+        "firelake.toml",
+        format!(
+            "lake = \"{s3}/lake\"\ncatalog = \"glue\"\n[table.access]\nschema = \"combined_apache\"\nlanding = \
+             [\"{s3}/landing/\"]\n[reference.hosts]\nfile = \"{s3}/reference/hosts.csv\"\n[query]\noutput_location = \
+             \"{s3}/results/\"\n"
+        ),
+    );
+    sandbox.ok(&format!(
+        "generate --start 2026-11-19T22:00:00Z --hours 4 --rate 0.1 --broken 2% --late 5% --delimiter none --landing \
+         {s3}/landing/ --hosts hosts.csv"
+    ));
+    let hosts = std::fs::read(sandbox.path("hosts.csv")).unwrap();
+    sandbox.put(&bucket, "reference/hosts.csv", &hosts);
+    sandbox.ok("compact");
+    for question in [
+        "application_windows",
+        "client_windows",
+        "status_per_minute",
+        "\"SELECT * FROM access ORDER BY ts, client_ip, request, agent, bytes LIMIT 50\"",
+        "\"SELECT reason, count(*) AS n FROM access_rejected GROUP BY 1 ORDER BY 1\"",
+        "\"SELECT count(*) AS n FROM access WHERE ts < :t AND dt >= :d\" --param t=2026-11-20 --param d=2026-11-19",
+    ] {
+        let local = sandbox.ok(&format!("query {question} --format csv")).stdout;
+        assert!(local.lines().count() > 1, "{question}: {local}");
+        let remote = sandbox.ok(&format!("query {question} --format csv --engine athena")).stdout;
+        assert_eq!(local, remote, "{question}");
+    }
+}
