@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::OnceCell;
 
@@ -63,7 +63,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(ANY_REGION))
             .endpoint_url(endpoint_url)
-            .http_client(new_http_client())
+            .http_client(http_client())
             .sleep_impl(sleep)
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
             .timeout_config(timeouts())
@@ -187,18 +187,13 @@ pub(crate) struct TestConnections(SharedHttpClient);
 #[cfg(test)]
 impl Default for TestConnections {
     fn default() -> Self {
-        TestConnections(new_http_client())
+        TestConnections(http_client())
     }
 }
 
-/// Shared, so that connections are.
+/// The one TLS stack, with the proxy that the environment names. One for each configuration: connections belong to the
+/// runtime that opened them.
 fn http_client() -> SharedHttpClient {
-    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
-    CLIENT.get_or_init(new_http_client).clone()
-}
-
-/// The one TLS stack, with the proxy that the environment names.
-fn new_http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
