@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 
 ACCOUNT = "424242424242"
 BUCKET = "clients"
@@ -156,12 +157,12 @@ def pyathena(truth, _files):
 def duckdb_files(truth, files):
     """The files that `firelake files` names, on S3."""
     import duckdb
-    import duckdb_extensions
+    import duckdb_extension_httpfs
 
     connection = duckdb.connect()
-    duckdb_extensions.import_extension("httpfs", con=connection)
+    folder = Path(duckdb_extension_httpfs.__file__).parent / "extensions" / f"v{duckdb.__version__}"
+    connection.load_extension(str(folder / "httpfs.duckdb_extension"))
     host = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
-    connection.execute("LOAD httpfs")
     connection.execute(
         f"CREATE SECRET (TYPE s3, KEY_ID '{ACCOUNT}', SECRET 'secret', ENDPOINT '{host}', URL_STYLE 'path', USE_SSL false)")
     rows = connection.execute("SELECT status, count(*) FROM read_parquet($1) GROUP BY 1", [files]).fetchall()
