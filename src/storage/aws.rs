@@ -29,10 +29,20 @@ pub struct AwsOptions {
     pub endpoint_url: Option<String>,
 }
 
+/// How long a busy service is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// About half a minute: throttling passes.
+    Service,
+    /// A moment: a server on this machine does not get better.
+    Test,
+}
+
 /// The configuration, loaded.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
+    patience: Patience,
     requests: Arc<Requests>,
     identity: Arc<OnceCell<Option<String>>>,
 }
@@ -50,7 +60,7 @@ impl Aws {
         if let Some(url) = &options.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Self::of(loader.load().await)
+        Self::of(loader.load().await, Patience::Service)
     }
 
     /// A server that stands in for AWS, with fixed credentials: nothing is read from the environment, and
@@ -69,11 +79,11 @@ impl Aws {
             .timeout_config(timeouts())
             .identity_cache(aws_config::identity::IdentityCache::lazy().build())
             .credentials_provider(SharedCredentialsProvider::new(keys));
-        Self::of(config.build())
+        Self::of(config.build(), Patience::Test)
     }
 
-    fn of(config: SdkConfig) -> Self {
-        Aws { config, requests: Default::default(), identity: Default::default() }
+    fn of(config: SdkConfig, patience: Patience) -> Self {
+        Aws { config, patience, requests: Default::default(), identity: Default::default() }
     }
 
     #[cfg(test)]
@@ -125,6 +135,10 @@ impl Aws {
         let told = self.config.get_origin("endpoint_url").is_client_config();
         let general = self.config.endpoint_url().map(str::to_owned);
         if told { general } else { own().or(general) }
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// The clock that requests are signed by.

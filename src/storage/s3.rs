@@ -1,6 +1,6 @@
 //! S3 by object_store, with the credentials of the one chain, its requests counted and its errors in words.
 
-use super::aws::Aws;
+use super::aws::{Aws, Patience};
 use super::fault::{Fault, Meaning};
 use super::requests::CountingConnector;
 use aws_credential_types::provider::ProvideCredentials;
@@ -33,7 +33,7 @@ impl S3 {
             .with_bucket_name(bucket)
             .with_region(aws.region()?)
             .with_credentials(Arc::new(Bridge { aws: aws.clone(), cached: Mutex::default() }))
-            .with_retry(retries())
+            .with_retry(retries(aws.patience()))
             .with_client_options(ClientOptions::new().with_allow_http(true).with_connect_timeout(CONNECT))
             .with_http_connector(CountingConnector(aws.requests().clone()));
         if let Some(endpoint) = aws.s3_endpoint() {
@@ -99,12 +99,14 @@ impl S3 {
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Patient with throttling (about a minute in all), and with nothing that cannot succeed: object_store repeats server
-/// errors and lost connections only.
-fn retries() -> RetryConfig {
-    let backoff =
-        BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(10), base: 2.0 };
-    RetryConfig { backoff, max_retries: 8, retry_timeout: Duration::from_secs(120) }
+/// Patient with throttling, and with nothing that cannot succeed: object_store repeats server errors and lost connections only.
+fn retries(patience: Patience) -> RetryConfig {
+    let (init_backoff, max_retries) = match patience {
+        Patience::Service => (Duration::from_millis(100), 8),
+        Patience::Test => (Duration::from_millis(10), 4),
+    };
+    let backoff = BackoffConfig { init_backoff, max_backoff: Duration::from_secs(10), base: 2.0 };
+    RetryConfig { backoff, max_retries, retry_timeout: Duration::from_secs(120) }
 }
 
 impl fmt::Display for S3 {

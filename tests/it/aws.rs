@@ -3,3 +3,4 @@
 mod chain;
 mod s3;
 mod stand_in;
+mod trouble;

@@ -1,7 +1,8 @@
 //! A server that answers as it was told: for what the stand-in for AWS cannot do, such as refuse, throttle, or lose an answer.
 //!
-//! Answers are scripted by action, the last part of `x-amz-target` (`StartQueryExecution`, `GetTable`); the last one of an
-//! action is given again and again. Every request is kept.
+//! Answers are scripted by action: the last part of `x-amz-target` (`StartQueryExecution`, `GetTable`), the `Action` of a form
+//! (`GetCallerIdentity`), else what S3 would be asked for (`LIST`, `GET`, `PUT`). The last answer of an action is given again and
+//! again. Every request is kept.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +15,8 @@ use std::sync::{Arc, Mutex};
 pub enum Answer {
     /// A status and a JSON body.
     Json(u16, Value),
+    /// A status and an XML body, as S3 and STS write them.
+    Xml(u16, String),
     /// The request is taken, and the connection ends: its answer is lost.
     Lost,
 }
@@ -45,6 +48,11 @@ pub fn ok(body: Value) -> Answer {
 /// An error as AWS's JSON services write it.
 pub fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::Json(status, serde_json::json!({"__type": code, "message": message, "Message": message}))
+}
+
+/// An error as S3 writes it.
+pub fn s3_error(status: u16, code: &str, message: &str) -> Answer {
+    Answer::Xml(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
 }
 
 impl Stub {
@@ -87,11 +95,14 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
             _ => answers.pop_front()?,
         }
     };
-    let Answer::Json(status, body) = answer else { return None };
-    let body = body.to_string();
+    let (status, kind, body) = match answer {
+        Answer::Json(status, body) => (status, "application/x-amz-json-1.1", body.to_string()),
+        Answer::Xml(status, body) => (status, "application/xml", body),
+        Answer::Lost => return None,
+    };
     write!(
         stream,
-        "HTTP/1.1 {status} Told\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status} Told\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
         body.len()
     )
@@ -100,7 +111,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
 
 fn read(stream: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
-    let (mut action, mut length) = (String::new(), 0);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let (mut action, mut length) = (asked_of_s3(&first), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -118,5 +131,17 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    if let Some(form) = std::str::from_utf8(&body).ok().and_then(|body| body.strip_prefix("Action=")) {
+        action = form.split('&').next()?.to_owned();
+    }
     Some(Asked { action, body: serde_json::from_slice(&body).unwrap_or_default() })
+}
+
+/// By the request's first line.
+fn asked_of_s3(line: &str) -> String {
+    match line.split_once(' ') {
+        Some(("GET", rest)) if rest.contains("list-type=") => "LIST".into(),
+        Some((method, _)) => method.into(),
+        None => String::new(),
+    }
 }
