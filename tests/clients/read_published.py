@@ -35,6 +35,8 @@ def main(firelake, serve, scratch):
         for read in (awswrangler_parquet, awswrangler_athena, pyathena, duckdb_files, polars_files):
             read(truth, files)
             print(f"ok: {read.__name__}")
+        report_in_ci(firelake, truth)
+        print("ok: report_in_ci")
     finally:
         server.stdin.close()
         server.wait()
@@ -182,6 +184,38 @@ def polars_files(truth, files):
     newest = frame.select(pl.col("ts").max()).collect().item()
     same("newest", max(row["ts"] for row in truth.rows), newest.replace(tzinfo=None))
     same("types", (pl.Datetime("ms", "UTC"), pl.Int32), (frame.collect_schema()["ts"], frame.collect_schema()["status"]))
+
+
+CHECKS = {
+    "a_passing": "-- How many requests there are\n-- expect: n > 0\nSELECT count(*) AS n FROM access\n",
+    "b_failing": "-- No request fails\n-- expect: rows = 0\nSELECT ts, status FROM access WHERE status >= 500 ORDER BY ts\n",
+    "c_broken": "-- expect: rows > 0\nSELECT stauts FROM access\n",
+}
+
+
+def report_in_ci(firelake, truth):
+    """A passing, a failing and a broken query, asked of Athena; the report is read by another project's parser."""
+    from junitparser import Error, Failure, JUnitXml
+
+    Path("checks").mkdir()
+    for name, sql in CHECKS.items():
+        Path(f"checks/{name}.sql").write_text(sql)
+    outputs = ["--junit", "report.xml", "--markdown", "report.md", "--output-location", RESULTS]
+    done = subprocess.run([firelake, "report", "--engine", "athena", "checks", *outputs], capture_output=True, text=True)
+    same("exit code", 1, done.returncode)
+    cases = [(suite.name, case) for suite in JUnitXml.fromfile("report.xml") for case in suite]
+    same("suites", [f"checks/{name}.sql" for name in CHECKS], [name for name, _ in cases])
+    same("kinds of result", [[], [Failure], [Error]], [[type(result) for result in case.result] for _, case in cases])
+    failing = sum(row["status"] >= 500 for row in truth.rows)
+    check(f"found {failing}" in cases[1][1].result[0].message, f"the failure says {cases[1][1].result[0].message!r}")
+    check("line 2, column 8" in cases[2][1].result[0].message, f"the error says {cases[2][1].result[0].message!r}")
+    page = Path("report.md").read_text()
+    check("1 ok, 1 failed, 1 broken" in page and "scanned" in page, f"the page is\n{page}")
+    passing = subprocess.run([firelake, "report", "--engine", "athena", "checks/a_passing.sql", *outputs[4:]], capture_output=True)
+    same("exit code of what passes", 0, passing.returncode)
+    failed = subprocess.run(
+        [firelake, "report", "--engine", "athena", "checks/a_passing.sql", "checks/b_failing.sql", *outputs[4:]], capture_output=True)
+    same("exit code of what fails", 3, failed.returncode)
 
 
 def same(what, expected, found):
