@@ -197,6 +197,7 @@ impl CompactJob {
         let done = run.compact(snapshot, work).await?;
         report.add(&done);
         self.publish(folder, ledger, snapshot, report).await;
+        self.checkpoint(ledger, snapshot, report).await;
         report.waiting = snapshot.waiting.values().cloned().collect();
         report.summary.objects_waiting = report.waiting.len() as u64;
         Ok(())
@@ -209,6 +210,16 @@ impl CompactJob {
             Err(error) => {
                 report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table)))
             }
+        }
+    }
+
+    /// A failure here costs later runs some reading, and nothing else: the next run writes one.
+    async fn checkpoint(&self, ledger: &Ledger, snapshot: &mut Snapshot, report: &mut CompactReport) {
+        if snapshot.checkpoint_is_due()
+            && let Err(error) = ledger.checkpoint(snapshot).await
+        {
+            let told = format!("{} has no new checkpoint, so that loading it takes longer: {error}", self.table);
+            report.warnings.push(told);
         }
     }
 

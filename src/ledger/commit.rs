@@ -267,7 +267,8 @@ impl Commit {
     }
 }
 
-fn checksum(body: &str) -> String {
+/// CRC-32 in eight lower-case hex digits.
+pub(super) fn checksum(body: &str) -> String {
     format!("{:08x}", crc32fast::hash(body.as_bytes()))
 }
 

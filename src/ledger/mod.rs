@@ -2,11 +2,13 @@
 //!
 //! - [`Commit`]: one change, whole: inputs, outputs and counts together. `docs/ledger.md` describes its JSON.
 //! - [`Snapshot`]: the fold of all commits up to one.
-//! - [`Ledger`]: loads the head, appends with read-back and rebase. Outcomes are values: [`Appended`].
+//! - [`Ledger`]: loads the head (the newest checkpoint, then the commits since), appends with read-back and rebase. Outcomes are values: [`Appended`].
 //! - [`conflict`]: which winner makes my commit wrong. Pure.
 
+mod checkpoint;
 mod commit;
 mod conflict;
+mod load;
 mod snapshot;
 mod store;
 

@@ -1,5 +1,6 @@
 //! The state of a table after a commit: the fold of all commits up to it.
 
+use super::checkpoint::Base;
 use super::commit::{Action, ColumnStats, Commit, Pins, Waiting};
 use crate::error::{Error, Result};
 use crate::table::{FileSet, Partition, TableSchema};
@@ -12,6 +13,8 @@ use uuid::Uuid;
 pub struct Snapshot {
     /// The newest commit in this state.
     pub head: u64,
+    /// Its id, drawn by its writer.
+    pub id: Uuid,
     /// What the table is, with every evolution and every added landing prefix.
     pub pins: Pins,
     /// Live files of both sets by path.
@@ -24,6 +27,8 @@ pub struct Snapshot {
     pub changed: BTreeMap<(FileSet, Partition), u64>,
     /// When every landed object was last listed, by the clock of the run that did it.
     pub full_listing_at: Option<DateTime<Utc>>,
+    /// The checkpoint that it was loaded from.
+    pub(super) base: Base,
 }
 
 /// A file that a reader of this snapshot reads.
@@ -65,12 +70,14 @@ impl Snapshot {
         match &first.pins {
             Some(pins) if first.action == Action::Create && first.number == 0 => Ok(Snapshot {
                 head: 0,
+                id: first.id,
                 pins: pins.clone(),
                 files: BTreeMap::new(),
                 compacted: HashMap::new(),
                 waiting: BTreeMap::new(),
                 changed: BTreeMap::new(),
                 full_listing_at: None,
+                base: Base::default(),
             }),
             _ => Err(broken(first, "the ledger does not begin with a create commit".into())),
         }
@@ -95,6 +102,7 @@ impl Snapshot {
         self.apply_inputs(commit)?;
         self.full_listing_at = commit.full_listing_at.or(self.full_listing_at);
         self.head = commit.number;
+        self.id = commit.id;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The ledger on storage: loading the head, and appending by conditional create with read-back and rebase.
+//! The ledger on storage: reading commits, and appending by conditional create with read-back and rebase.
 
 use super::commit::Commit;
 use super::conflict::conflict;
@@ -6,18 +6,15 @@ use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::storage::Location;
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
-/// Commits that are fetched at once while loading.
-const FETCHES: usize = 16;
 /// How often one PUT is sent again where it failed and nothing is at its place.
 const PUT_TRIES: usize = 4;
 
 /// The ledger of one table.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    folder: Location,
+    pub(super) folder: Location,
 }
 
 /// What became of an append. Both are normal outcomes.
@@ -36,32 +33,6 @@ impl Ledger {
     /// The ledger of the table in folder `table`.
     pub fn new(table: &Location) -> Self {
         Ledger { folder: table.join("_ledger") }
-    }
-
-    /// The newest state; `None` where there is no table.
-    ///
-    /// # Errors
-    /// Ledger: a commit is missing, damaged or does not fit; the message names the object.
-    pub async fn load(&self) -> Result<Option<Snapshot>> {
-        let count = self.listed().await?;
-        let mut commits = futures::stream::iter(0..count).map(|n| self.commit(n)).buffered(FETCHES);
-        let mut snapshot: Option<Snapshot> = None;
-        while let Some((number, commit)) =
-            commits.try_next().await?.map(|c| (snapshot.as_ref().map_or(0, |s| s.head + 1), c))
-        {
-            let commit = commit.ok_or_else(|| self.missing(number, count))?;
-            match &mut snapshot {
-                Some(state) => state.apply(&commit)?,
-                None => snapshot = Some(Snapshot::begin(&commit)?),
-            }
-        }
-        match snapshot {
-            Some(mut state) => {
-                self.catch_up(&mut state).await?;
-                Ok(Some(state))
-            }
-            None => Ok(None),
-        }
     }
 
     /// Reads on from `snapshot` to the first number that is not there; gives the commits that it read.
@@ -164,25 +135,6 @@ impl Ledger {
 
     fn refused(&self, path: &object_store::path::Path, error: object_store::Error) -> Error {
         Error::from(error).context(format!("cannot write commit {}", self.folder.url_of(path)))
-    }
-
-    /// How many commits there must be, by the highest number that a listing shows. Whether each is there, its GET tells: a
-    /// listing of a folder that is written to meanwhile may leave out what was there all the time.
-    async fn listed(&self) -> Result<u64> {
-        let listed = self.folder.store().list_with_delimiter(Some(self.folder.prefix())).await;
-        let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the ledger {}", self.folder)))?;
-        let numbers = listed.objects.iter().filter_map(|object| Commit::number_of(object.location.filename()?));
-        Ok(numbers.max().map_or(0, |highest| highest + 1))
-    }
-
-    fn missing(&self, number: u64, count: u64) -> Error {
-        let path = self.folder.path(&Commit::file_name(number));
-        Error::ledger(format!(
-            "commit {} is missing, though there are commits up to {}",
-            self.folder.url_of(&path),
-            count.saturating_sub(1)
-        ))
-        .hint("restore this object from a backup; nothing was changed and nothing is written on top of it")
     }
 }
 

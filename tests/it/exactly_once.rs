@@ -1,6 +1,7 @@
 //! Exactly once (I1), nothing lost (I2), nothing half-visible (I3): in races, with a fault at each operation, and with
 //! objects that come late or are touched.
 
+mod checkpoints;
 mod faults;
 mod large;
 mod late;

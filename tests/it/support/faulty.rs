@@ -59,6 +59,11 @@ impl Faults {
         std::mem::take(&mut *self.0.lock().unwrap()).fired
     }
 
+    /// Operations since the last [`arm`](Self::arm) or [`disarm`](Self::disarm).
+    pub fn calls(&self) -> usize {
+        self.0.lock().unwrap().calls
+    }
+
     /// Counts an operation; whether it fails, and when.
     fn next(&self, operation: &str, path: &str) -> Option<When> {
         let mut state = self.0.lock().unwrap();

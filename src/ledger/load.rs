@@ -1,0 +1,183 @@
+//! Loading the head: the newest checkpoint that is whole, then the commits after it; and writing checkpoints.
+
+use super::checkpoint::{Base, Encoded, Part, Root, encode};
+use super::commit::Commit;
+use super::snapshot::Snapshot;
+use super::store::Ledger;
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use std::sync::Arc;
+
+/// Commits, or parts, that are fetched or stored at once.
+const AT_ONCE: usize = 16;
+/// A checkpoint is due after so many commits without one: what a load reads one by one at most.
+const CHECKPOINT_EVERY: u64 = 100;
+
+impl Snapshot {
+    /// Whether so many commits lie after the checkpoint that this state was loaded from that a new one pays.
+    pub fn checkpoint_is_due(&self) -> bool {
+        let since = self.base.0.as_ref().map_or(0, |root| root.number);
+        self.head - since >= CHECKPOINT_EVERY
+    }
+}
+
+impl Ledger {
+    /// The newest state; `None` where there is no table.
+    ///
+    /// A checkpoint that is damaged, incomplete, or not of this history is passed over, for an older one or for all commits.
+    ///
+    /// # Errors
+    /// Ledger: a commit is missing, damaged or does not fit; the message names the object. Commits before the checkpoint are
+    /// not read.
+    pub async fn load(&self) -> Result<Option<Snapshot>> {
+        for number in self.checkpoints().await? {
+            if let Some(state) = self.restore(number).await? {
+                return self.read_on(Some(state)).await;
+            }
+        }
+        self.read_on(None).await
+    }
+
+    /// Stores a checkpoint of `snapshot`, which becomes what a later one builds on. Where another writer stored one of the
+    /// same number first, that one counts: both say the same.
+    ///
+    /// # Errors
+    /// Those of the store. Nothing is lost then: what was stored is not read before the root is there, which comes last.
+    pub async fn checkpoint(&self, snapshot: &mut Snapshot) -> Result<()> {
+        let Encoded { root, parts } = encode(snapshot)?;
+        let stored = futures::stream::iter(parts).map(|(name, bytes)| self.store_new(name, bytes));
+        stored.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
+        if self.store_new(Commit::file_name(root.number), root.to_bytes()?).await? {
+            snapshot.base = Base(Some(Arc::new(root)));
+        }
+        Ok(())
+    }
+
+    /// False where something is there already.
+    async fn store_new(&self, name: String, bytes: Vec<u8>) -> Result<bool> {
+        let path = self.checkpoint_path(&name);
+        match self.folder.store().put_opts(&path, bytes.into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => {
+                Err(Error::from(error)
+                    .context(format!("cannot write the checkpoint object {}", self.folder.url_of(&path))))
+            }
+        }
+    }
+
+    fn checkpoint_path(&self, name: &str) -> Path {
+        self.folder.path(&format!("checkpoint/{name}"))
+    }
+
+    /// The numbers of all checkpoints, newest first.
+    async fn checkpoints(&self) -> Result<Vec<u64>> {
+        let folder = self.folder.join("checkpoint");
+        let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
+        let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the checkpoints {folder}")))?;
+        let names = listed.objects.iter().filter_map(|object| object.location.filename());
+        let mut numbers: Vec<u64> = names.filter_map(Commit::number_of).collect();
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(numbers)
+    }
+
+    /// The state of a checkpoint; `None` where it is not whole, or not of the commit that is there under its number.
+    async fn restore(&self, number: u64) -> Result<Option<Snapshot>> {
+        let Some(bytes) = self.checkpoint_object(Commit::file_name(number)).await? else { return Ok(None) };
+        let Some(root) = Root::from_bytes(number, &bytes) else { return Ok(None) };
+        let commit = self.commit(number).await?.ok_or_else(|| self.missing(number, "there is a checkpoint of it"))?;
+        if commit.id != root.id {
+            return Ok(None);
+        }
+        let root = Arc::new(root);
+        let mut state = root.clone().begin();
+        let whole = self.fill(&mut state, &root.partitions, Part::add_partitions).await?
+            && self.fill(&mut state, &root.compacted, Part::add_compacted).await?;
+        Ok(whole.then_some(state))
+    }
+
+    /// Adds what the parts hold; false where one is missing or not what the root says.
+    async fn fill(
+        &self,
+        state: &mut Snapshot,
+        parts: &[Part],
+        add: fn(&Part, &[u8], &mut Snapshot) -> Option<()>,
+    ) -> Result<bool> {
+        let names: Vec<String> = parts.iter().map(|part| part.name.clone()).collect();
+        let mut objects = futures::stream::iter(names).map(|name| self.checkpoint_object(name)).buffered(AT_ONCE);
+        for part in parts {
+            let added = objects.try_next().await?.flatten().and_then(|bytes| add(part, &bytes, state));
+            if added.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn checkpoint_object(&self, name: String) -> Result<Option<Bytes>> {
+        let path = self.checkpoint_path(&name);
+        let bytes = match self.folder.store().get(&path).await {
+            Ok(object) => object.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        let told =
+            |e| Error::from(e).context(format!("cannot read the checkpoint object {}", self.folder.url_of(&path)));
+        bytes.map(Some).map_err(told)
+    }
+
+    /// Reads the commits after `state`, or all, as far as a listing shows any, and on to the first number that is not there.
+    async fn read_on(&self, mut state: Option<Snapshot>) -> Result<Option<Snapshot>> {
+        let next = state.as_ref().map_or(0, |state| state.head + 1);
+        let highest = self.highest(next).await?;
+        let numbers = next..highest.map_or(next, |highest| highest + 1);
+        let mut commits =
+            futures::stream::iter(numbers).map(|n| async move { (n, self.commit(n).await) }).buffered(AT_ONCE);
+        while let Some((number, commit)) = commits.next().await {
+            let told = || format!("there are commits up to {}", highest.unwrap_or(number));
+            let commit = commit?.ok_or_else(|| self.missing(number, &told()))?;
+            match &mut state {
+                Some(state) => state.apply(&commit)?,
+                None => state = Some(Snapshot::begin(&commit)?),
+            }
+        }
+        if let Some(state) = &mut state {
+            self.catch_up(state).await?;
+        }
+        Ok(state)
+    }
+
+    /// The highest number from `next` on that a listing shows. Whether each before it is there, its GET tells: a listing of a
+    /// folder that is written to meanwhile may leave out what was there all the time.
+    async fn highest(&self, next: u64) -> Result<Option<u64>> {
+        let (store, prefix) = (self.folder.store(), Some(self.folder.prefix()));
+        let number = |path: &Path| self.folder.relative(path).and_then(Commit::number_of);
+        let told = |e| Error::from(e).context(format!("cannot list the ledger {}", self.folder));
+        let Some(before) = next.checked_sub(1) else {
+            let listed = store.list_with_delimiter(prefix).await.map_err(told)?;
+            return Ok(listed.objects.iter().filter_map(|object| number(&object.location)).max());
+        };
+        let mut listed = store.list_with_offset(prefix, &self.folder.path(&Commit::file_name(before)));
+        let mut highest = None;
+        while let Some(object) = listed.try_next().await.map_err(told)? {
+            let number = number(&object.location);
+            if number.is_none() && !self.folder.is_local() {
+                break; // services list in order, and digits come before all other names that we write
+            }
+            highest = highest.max(number);
+        }
+        Ok(highest)
+    }
+
+    fn missing(&self, number: u64, though: &str) -> Error {
+        let path = self.folder.path(&Commit::file_name(number));
+        Error::ledger(format!("commit {} is missing, though {though}", self.folder.url_of(&path)))
+            .hint("restore this object from a backup; nothing was changed and nothing is written on top of it")
+    }
+}
+
+#[cfg(test)]
+mod tests;
