@@ -86,9 +86,13 @@ fn csv(serde: Option<&Parameters>, parameters: &[Option<&Parameters>]) -> Layout
     Layout::Csv(CsvLayout { separator, quote, escape, header_lines })
 }
 
-/// What makes a reference table: all of its columns are strings.
-fn input(reference: &ReferenceTable) -> Result<TableInput, BuildError> {
-    let column = |name: &String| Column::builder().name(name).r#type("string").build();
+/// What makes a reference table: all of its columns are strings. Of the one that is `there`, others' parameters, its owner and the
+/// comments of its columns stay.
+pub(super) fn input(reference: &ReferenceTable, there: Option<&Table>) -> Result<TableInput, BuildError> {
+    let old = |name: &str| there?.storage_descriptor()?.columns().iter().find(|column| column.name() == name);
+    let column = |name: &String| {
+        Column::builder().name(name).r#type("string").set_comment(old(name).and_then(|old| old.comment.clone())).build()
+    };
     let columns = reference.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     let mut descriptor = convert::descriptor(None, columns, &reference.location);
     let one = |byte: u8| char::from(byte).to_string();
@@ -108,6 +112,9 @@ fn input(reference: &ReferenceTable) -> Result<TableInput, BuildError> {
         .storage_descriptor(descriptor)
         .set_partition_keys(Some(Vec::new()))
         .table_type(convert::TABLE_TYPE)
+        .set_owner(there.and_then(|there| there.owner.clone()))
+        .retention(there.map_or(0, |there| there.retention))
+        .set_parameters(there.and_then(|there| there.parameters.clone()))
         .parameters("EXTERNAL", "TRUE")
         .parameters("classification", "csv")
         .parameters(HEADER_LINES, header_lines.to_string())
@@ -143,10 +150,11 @@ impl GlueCatalog {
 
     pub(super) async fn put_reference(&self, reference: &ReferenceTable) -> Result<bool> {
         let name = Named { database: reference.id.database(), table: reference.id.table() };
-        let input = input(reference).map_err(unbuilt)?;
         for _ in 0..LOOKS {
-            let made = match self.get(name).await? {
-                None => self.make(name, input.clone(), Signing(self.aws.now())).await?,
+            let there = self.get(name).await?;
+            let input = input(reference, there.as_ref()).map_err(unbuilt)?;
+            let made = match there {
+                None => self.make(name, input, Signing(self.aws.now())).await?,
                 Some(there) if there.parameters().is_none_or(|all| !all.contains_key(REFERENCE_PARAMETER)) => {
                     return Err(Error::usage(format!(
                         "{name} is in Glue already, and firelake did not make it of a CSV file"
@@ -154,7 +162,7 @@ impl GlueCatalog {
                     .hint("give the reference table another name, or drop that one in Glue"));
                 }
                 Some(there) if shows(&there, reference) => return Ok(false),
-                Some(there) => self.replace(name, input.clone(), there.version_id).await?,
+                Some(there) => self.replace(name, input, there.version_id).await?,
             };
             if made == Applied::Done {
                 return Ok(true);
@@ -235,7 +243,7 @@ mod tests {
             checksum: "0123".into(),
             origin: "hosts.csv".into(),
         };
-        let made = input(&reference).unwrap();
+        let made = input(&reference, None).unwrap();
         let there = Table::builder()
             .name("hosts")
             .set_storage_descriptor(made.storage_descriptor)
