@@ -42,8 +42,10 @@ fn kind(there: &Table) -> Option<Layout> {
         "a link to a table of another database"
     } else if parameter("table_type").as_deref() == Some("iceberg") {
         "an Iceberg table"
-    } else if parameter("spark.sql.sources.provider").as_deref() == Some("delta") {
+    } else if [parameter("spark.sql.sources.provider"), parameter("table_type")].contains(&Some("delta".into())) {
         "a Delta table"
+    } else if parameter("spark.sql.sources.provider").as_deref() == Some("hudi") {
+        "a Hudi table"
     } else if parameter("projection.enabled").as_deref() == Some("true") {
         "a table with partition projection"
     } else {
@@ -58,8 +60,11 @@ fn layout(descriptor: Option<&StorageDescriptor>, parameters: &[Option<&Paramete
     let library = serde.and_then(SerDeInfo::serialization_library).unwrap_or_default();
     let name = library.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     let other = |told: &str| Layout::Other(told.into());
+    let input = descriptor.and_then(StorageDescriptor::input_format).unwrap_or_default();
     match name.as_str() {
-        "parquethiveserde" => Layout::Parquet,
+        // Hudi's tables have this SerDe, too, and files of which only some count
+        "parquethiveserde" if input == convert::INPUT => Layout::Parquet,
+        "parquethiveserde" => Layout::Other(format!("a table of {input}")),
         "opencsvserde" => csv(serde.and_then(SerDeInfo::parameters), parameters),
         "orcserde" => other("ORC"),
         "avroserde" => other("Avro"),
@@ -132,6 +137,19 @@ fn shows(there: &Table, reference: &ReferenceTable) -> bool {
         && read.layout == Layout::Csv(reference.layout.clone())
 }
 
+/// Whether it shows a copy in the same folder of the same lake: another lake's is another table, though its name is the same.
+fn is_of_same_lake(there: &Table, reference: &ReferenceTable) -> bool {
+    let folder = reference.location.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder);
+    let location = there.storage_descriptor().and_then(StorageDescriptor::location).unwrap_or_default();
+    location.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn elsewhere(name: Named<'_>, there: &Table) -> Error {
+    let location = there.storage_descriptor().and_then(StorageDescriptor::location).unwrap_or_default();
+    Error::usage(format!("{name} is in Glue already, as a reference table of another lake: {location}"))
+        .hint("choose another --database, or give the reference table another name")
+}
+
 impl GlueCatalog {
     pub(super) async fn foreign_table(&self, name: Named<'_>) -> Result<Option<ForeignTable>> {
         Ok(self.get(name).await?.as_ref().map(table))
@@ -161,6 +179,7 @@ impl GlueCatalog {
                     ))
                     .hint("give the reference table another name, or drop that one in Glue"));
                 }
+                Some(there) if !is_of_same_lake(&there, reference) => return Err(elsewhere(name, &there)),
                 Some(there) if shows(&there, reference) => return Ok(false),
                 Some(there) => self.replace(name, input, there.version_id).await?,
             };
