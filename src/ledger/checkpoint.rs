@@ -312,8 +312,7 @@ impl<'a> Packer<'a> {
     /// The base's part with the same content. A checksum alone would not prove it. But where no item changed since the base,
     /// all were in it; and as many as it has between the same first and last are the same.
     fn known(&self, part: &Part) -> Option<Part> {
-        let (number, parts) = self.base.filter(|(number, _)| self.changed <= *number)?;
-        debug_assert!(number <= self.number);
+        let (_, parts) = self.base.filter(|(number, _)| self.changed <= *number)?;
         parts.iter().find(|known| Part { name: known.name.clone(), ..part.clone() } == **known).cloned()
     }
 
