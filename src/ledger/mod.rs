@@ -5,6 +5,7 @@
 //! - [`Ledger`]: loads the head, appends with read-back and rebase. Outcomes are values: [`Appended`].
 //! - [`conflict`]: which winner makes my commit wrong. Pure.
 
+mod all;
 mod commit;
 mod conflict;
 mod snapshot;

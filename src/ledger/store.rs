@@ -17,7 +17,7 @@ const PUT_TRIES: usize = 4;
 /// The ledger of one table.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    folder: Location,
+    pub(super) folder: Location,
 }
 
 /// What became of an append. Both are normal outcomes.
