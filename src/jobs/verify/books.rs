@@ -58,7 +58,7 @@ impl Books {
                     let verdict = if error.kind() == Kind::Ledger { Verdict::Failed } else { Verdict::Unchecked };
                     let hint = if verdict == Verdict::Failed { RESTORE } else { "see to that it can be read" };
                     let (url, told) = (ledger.url_of(number), error.chain().join(": "));
-                    let told = told.strip_prefix(&format!("commit {url} ")).unwrap_or(&told).to_owned();
+                    let told = told.replace(&format!("commit {url} "), "this commit ");
                     books.lacks(verdict, &url, told, hint, report);
                 }
             }

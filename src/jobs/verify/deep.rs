@@ -9,7 +9,7 @@
 
 use super::books::Books;
 use super::landed::Landed;
-use super::{Check, Verdict, VerifyJob, VerifyReport};
+use super::{Check, Verdict, VerifyJob, VerifyReport, counted};
 use crate::compact::{Again, read_again};
 use crate::error::{Error, Result};
 use crate::landing::LandedObject;
@@ -23,8 +23,10 @@ use arrow::row::{RowConverter, SortField};
 use futures::StreamExt;
 use object_store::{GetResultPayload, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::collections::BTreeMap;
+use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hasher;
 use std::sync::Arc;
 
@@ -136,7 +138,7 @@ impl Group<'_> {
         &self,
         schema: &TableSchema,
         folder: &Location,
-        landed: &std::collections::HashMap<String, LandedObject>,
+        landed: &HashMap<String, LandedObject>,
         report: &mut VerifyReport,
     ) -> Result<u64> {
         let there = |input: &&Input| landed.get(&input.url).filter(|object| object.size == input.size).cloned();
@@ -144,10 +146,8 @@ impl Group<'_> {
             self.inputs.iter().filter_map(|input| Some((*input, there(input)?))).collect();
         let expired = self.inputs.len() - again.len();
         if expired > 0 {
-            let told = format!(
-                "{expired} of its {} inputs are gone or changed, so its rows cannot be compared",
-                self.inputs.len()
-            );
+            let all = counted(self.inputs.len(), "input");
+            let told = format!("its rows cannot be compared: gone or changed are {expired} of its {all}");
             report.add(Verdict::Note, Check::Content, self.name(), told, "nothing to do: what landed has expired");
         }
         let delivered =
@@ -167,17 +167,18 @@ impl Group<'_> {
     async fn compare_rows(&self, folder: &Location, expected: &Sums, report: &mut VerifyReport) -> Result<()> {
         let mut found = Sums::new();
         for file in &self.files {
-            let sum = match sum_of_file(folder, file).await {
+            let sum = match sum_of_file(folder, file).await? {
                 Ok(sum) => sum,
-                Err(error) => {
-                    let url = folder.url_of(&folder.path(&file.path));
-                    report.add(Verdict::Failed, Check::Content, url, error.chain().join(": "), OTHER_ROWS);
+                Err(damage) => {
+                    let (url, told) =
+                        (folder.url_of(&folder.path(&file.path)), format!("it cannot be decoded: {damage}"));
+                    report.add(Verdict::Failed, Check::Content, url, told, OTHER_ROWS);
                     return Ok(());
                 }
             };
             found.entry((FileSet::of_path(&file.path), file.partition.clone())).or_default().add(sum);
         }
-        let places: std::collections::BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+        let places: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
         for place in places {
             let (wants, has) =
                 (expected.get(place).copied().unwrap_or_default(), found.get(place).copied().unwrap_or_default());
@@ -271,26 +272,32 @@ fn sum_of(batch: &RecordBatch) -> Result<Sum> {
     Ok(Sum { rows: rows.num_rows() as u64, hashes: rows.iter().map(hash).fold(0, u64::wrapping_add) })
 }
 
-async fn sum_of_file(folder: &Location, file: &DataFile) -> Result<Sum> {
+/// The inner error is damage of the file, the outer one something else that keeps it from being read.
+async fn sum_of_file(folder: &Location, file: &DataFile) -> Result<Result<Sum, ParquetError>> {
     let path = folder.path(&file.path);
-    let found = folder.store().get(&path).await?;
+    let failed = |e| Error::from(e).context(format!("cannot read {}", folder.url_of(&path)));
+    let found = folder.store().get(&path).await.map_err(failed)?;
     let sum = match found.payload {
         GetResultPayload::File(file, _) => tokio::task::spawn_blocking(move || sum_of_parquet(file)).await,
         GetResultPayload::Stream(_) => {
-            let bytes = found.bytes().await?;
+            let bytes = found.bytes().await.map_err(failed)?;
             tokio::task::spawn_blocking(move || sum_of_parquet(bytes)).await
         }
     };
     sum.map_err(|e| Error::internal("a worker thread died").caused_by(e))?
 }
 
-fn sum_of_parquet(chunks: impl parquet::file::reader::ChunkReader + 'static) -> Result<Sum> {
-    let damaged = |e: parquet::errors::ParquetError| Error::storage("it cannot be read as Parquet").caused_by(e);
-    let reader =
-        ParquetRecordBatchReaderBuilder::try_new(chunks).and_then(|builder| builder.build()).map_err(damaged)?;
+fn sum_of_parquet(chunks: impl ChunkReader + 'static) -> Result<Result<Sum, ParquetError>> {
+    let reader = match ParquetRecordBatchReaderBuilder::try_new(chunks).and_then(|builder| builder.build()) {
+        Ok(reader) => reader,
+        Err(damage) => return Ok(Err(damage)),
+    };
     let mut sum = Sum::default();
     for batch in reader {
-        sum.add(sum_of(&batch.map_err(|e| Error::storage("it cannot be read as Parquet").caused_by(e))?)?);
+        match batch {
+            Ok(batch) => sum.add(sum_of(&batch)?),
+            Err(damage) => return Ok(Err(damage.into())),
+        }
     }
-    Ok(sum)
+    Ok(Ok(sum))
 }

@@ -1,7 +1,7 @@
 //! The landing zone, all of it: what is not compacted, what changed since it was, what is no longer there.
 
 use super::books::Books;
-use super::{Check, Verdict, VerifyJob, VerifyReport};
+use super::{Check, Verdict, VerifyJob, VerifyReport, counted};
 use crate::error::{Error, Result};
 use crate::landing::{self, LandedObject, has_date_folders};
 use crate::ledger::Input;
@@ -67,9 +67,9 @@ fn compare(job: &VerifyJob, books: &Books, prefix: &Location, objects: &[LandedO
         not_yet(prefix, &later, report);
         overlooked(books, &old, report);
     } else if !later.is_empty() || !old.is_empty() {
-        let told = format!("{} objects are in no commit that could be read", later.len() + old.len());
+        let told = format!("in no commit that could be read: {}", counted(later.len() + old.len(), "object"));
         let hint = "whether they are compacted shows once the ledger is whole";
-        report.add(Verdict::Unchecked, Check::Landing, prefix, told, hint);
+        report.add(Verdict::Unchecked, Check::Landing, prefix.url(), told, hint);
     }
 }
 
@@ -91,11 +91,11 @@ fn not_yet(prefix: &Location, objects: &[&LandedObject], report: &mut VerifyRepo
     if let Some(oldest) = objects.iter().map(|object| object.delivered).min() {
         let bytes: u64 = objects.iter().map(|object| object.size).sum();
         let told = format!(
-            "{} objects ({bytes} bytes) are not yet compacted, the oldest delivered {}",
-            objects.len(),
+            "not yet compacted: {} ({bytes} bytes), the oldest delivered {}",
+            counted(objects.len(), "object"),
             oldest.format("%Y-%m-%d %H:%M:%S")
         );
-        report.add(Verdict::Note, Check::Landing, prefix, told, "the next run of compact takes them");
+        report.add(Verdict::Note, Check::Landing, prefix.url(), told, "the next run of compact takes them");
     }
 }
 
@@ -126,7 +126,7 @@ fn overlooked(books: &Books, objects: &[&LandedObject], report: &mut VerifyRepor
 
 fn waiting(books: &Books, report: &mut VerifyReport) {
     if !books.waiting.is_empty() {
-        let told = format!("{} objects could not be read and wait", books.waiting.len());
+        let told = format!("could not be read yet: {}", counted(books.waiting.len(), "object"));
         let hint = "firelake status names them, and why; each run of compact tries them again";
         report.add(Verdict::Note, Check::Landing, "waiting", told, hint);
     }
@@ -135,7 +135,7 @@ fn waiting(books: &Books, report: &mut VerifyReport) {
 fn gone(job: &VerifyJob, books: &Books, landed: &HashMap<String, LandedObject>, report: &mut VerifyReport) {
     let gone = books.inputs.keys().filter(|url| !landed.contains_key(*url)).count();
     if gone > 0 {
-        let told = format!("{gone} compacted objects are no longer in the landing zone");
+        let told = format!("no longer in the landing zone: {}", counted(gone, "compacted object"));
         report.add(Verdict::Note, Check::Landing, &job.table, told, "their records are in the lake: nothing to do");
     }
 }

@@ -175,3 +175,7 @@ impl VerifyJob {
         }
     }
 }
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}

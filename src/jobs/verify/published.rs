@@ -20,13 +20,14 @@ pub(super) async fn check(
     books: &Books,
     report: &mut VerifyReport,
 ) {
-    let snapshot = match books.whole {
-        true => ledger.load().await.ok().flatten(),
-        false => None,
+    let loaded = match books.whole {
+        true => ledger.load().await,
+        false => Ok(None),
     };
-    match snapshot {
-        Some(mut snapshot) => compare(job, folder, ledger, &mut snapshot, report).await,
-        None => {
+    match loaded {
+        Ok(Some(mut snapshot)) => compare(job, folder, ledger, &mut snapshot, report).await,
+        Err(error) if error.kind() != Kind::Ledger => report.unchecked(Check::Catalog, at(job), &error),
+        Ok(None) | Err(_) => {
             lost_tail(job, books.head, report).await;
             let told = "it cannot be compared with a ledger that is not whole".into();
             report.add(Verdict::Unchecked, Check::Catalog, at(job), told, "repair the ledger, and verify again");

@@ -79,7 +79,7 @@ fn status() {
           merging     1 partition due
           catalog     says what the ledger says
           all listed  [moment]
-          waits: file://[dir]/landing/2026/11/20/05/x.zip since [moment]it is compressed with zip, which this firelake does not read
+          waits: file://[dir]/landing/2026/11/20/05/x.zip since [moment]: it is compressed with zip, which this firelake does not read
         -- exit code 1
         ");
     let json = sandbox.shown("status --lake lake --json");
@@ -124,21 +124,21 @@ fn history() {
         $ firelake history --lake lake --table access
         -- stdout
         logs.access
-               1  [moment]objects with 72 records: 65 rows and 7 rejected, in 2 files; by [writer]
-               0  [moment]created; by [writer]
+               1  [moment]  4 objects with 72 records: 65 rows and 7 rejected, in 2 files; by [writer]
+               0  [moment]  created; by [writer]
         -- exit code 0
         ");
     assert_snapshot!(still(&sandbox.shown("history --lake lake --limit 1 --json")).split(",\"writer\"").next().unwrap(), @r#"
         $ firelake history --lake lake --limit 1 --json
         -- stdout
-        {"action":"add","at":"[moment]","commit":1,"database":"logs","files":2,"objects":4,"records":72,"rejected":7,"removed":0,"rows":65,"table":"access","waiting":0
+        {"database":"logs","table":"access","commit":1,"at":"[moment]","action":"add","objects":4,"records":72,"rows":65,"rejected":7,"files":2,"removed":0,"waiting":0
         "#);
     let object = sandbox.files("landing").remove(0);
     let object = object.strip_prefix(sandbox.path("")).unwrap().to_str().unwrap().to_owned();
     assert_snapshot!(still(&sandbox.shown(&format!("history --lake lake --table access --object {object}"))), @r"
         $ firelake history --lake lake --table access --object landing/2026/11/20/00/web-access-1-2026-11-20-00-00-33-dd1fc7b2-d998-43b6-8cf7-e63bb57efff1.gz
         -- stdout
-        file://[dir]/landing/2026/11/20/00/web-access-1-2026-11-20-00-00-33-[uuid].gz: compacted by commit 1 at [moment]records ([size]), 2 rejected, delivered 2026-11-20 00:00:33
+        file://[dir]/landing/2026/11/20/00/web-access-1-2026-11-20-00-00-33-[uuid].gz: compacted by commit 1 at [moment]: 14 records ([size]), 2 rejected, delivered 2026-11-20 00:00:33
           rows in data/[uuid]/dt=2026-11-20/[uuid]-00000.parquet (65 rows, of 4 objects; live)
           rejected records in rejected/[uuid]/dt=2026-11-20/[uuid]-00001.parquet (7 rows, of 3 objects; live)
         -- exit code 0
@@ -146,7 +146,7 @@ fn history() {
     let file = sandbox.files("lake/logs/access/rejected").remove(0);
     let name = file.file_name().unwrap().to_str().unwrap();
     assert_snapshot!(still(&sandbox.redacted(&sandbox.shown(&format!("history --lake lake --file {name}")))), @r"
-        $ firelake history --lake lake --file 01a1ff8a-cf8a-70bf-9d62-c940a33f60f6-00001.parquet
+        $ firelake history --lake lake --file [uuid]-00001.parquet
         -- stdout
         rejected/[uuid]/dt=2026-11-20/[uuid]-00001.parquet: live, added by commit 1 at [moment], attempt [uuid]
           7 rows ([size]) of 3 objects
@@ -164,7 +164,7 @@ fn history() {
     assert_snapshot!(sandbox.shown("history --lake lake --object landing/nobody --json"), @r#"
         $ firelake history --lake lake --object landing/nobody --json
         -- stdout
-        {"state":"unknown"}
+        {"database":"logs","table":"access","object":"file://[dir]/landing/nobody","state":"unknown"}
         -- exit code 0
         "#);
     sandbox.run("history --lake lake --file x.parquet").fails(2, &["no commit of logs.access names a file x.parquet"]);
@@ -188,7 +188,7 @@ fn verify_of_a_clean_table() {
     assert_snapshot!(sandbox.shown("verify --lake lake --deep --json"), @r#"
         $ firelake verify --lake lake --deep --json
         -- stdout
-        {"clean":true,"commits":2,"database":"logs","failed":0,"files":2,"notes":0,"records_compared":72,"rows":65,"table":"access","unchecked":0}
+        {"database":"logs","table":"access","clean":true,"failed":0,"unchecked":0,"notes":0,"commits":2,"files":2,"rows":65,"records_compared":72}
         -- exit code 0
         "#);
     sandbox.run("verify --lake lake --table nowhere").fails(2, &["there is no table logs.nowhere in"]);
@@ -213,19 +213,19 @@ fn verify_of_a_damaged_table() {
     assert_snapshot!(checksums(&sandbox.shown("verify --lake lake")), @r"
         $ firelake verify --lake lake
         -- stdout
-        logs.access: failed: file://[dir]/lake/logs/access/_ledger/00000000000000000001.json: commit file://[dir]/lake/logs/access/_ledger/00000000000000000001.json is damaged: its checksum is [crc], it should be [crc]; restore this object from a backup or an older version
-        logs.access: note: [dir]/landing: 4 objects (3298 bytes) are not yet compacted, the oldest delivered 2026-11-20 00:00:33; the next run of compact takes them
+        logs.access: failed: file://[dir]/lake/logs/access/_ledger/00000000000000000001.json: this commit is damaged: its checksum is [crc], it should be [crc]; restore this object from a backup or an older version
+        logs.access: not checked: file://[dir]/landing: in no commit that could be read: 4 objects; whether they are compacted shows once the ledger is whole
         logs.access: not checked: logs.access in the file catalog: it cannot be compared with a ledger that is not whole; repair the ledger, and verify again
-        logs.access: 1 failed, 1 not checked: 1 commit, 0 files, 0 rows
+        logs.access: 1 failed, 2 not checked: 1 commit, 0 files, 0 rows
         -- exit code 3
         ");
     assert_snapshot!(checksums(&sandbox.shown("verify --lake lake --json")), @r#"
         $ firelake verify --lake lake --json
         -- stdout
-        {"at":"file://[dir]/lake/logs/access/_ledger/00000000000000000001.json","check":"ledger","database":"logs","hint":"restore this object from a backup or an older version","table":"access","told":"commit file://[dir]/lake/logs/access/_ledger/00000000000000000001.json is damaged: its checksum is [crc], it should be 094fc6f0","verdict":"failed"}
-        {"at":"[dir]/landing","check":"landing","database":"logs","hint":"the next run of compact takes them","table":"access","told":"4 objects (3298 bytes) are not yet compacted, the oldest delivered 2026-11-20 00:00:33","verdict":"note"}
-        {"at":"logs.access in the file catalog","check":"catalog","database":"logs","hint":"repair the ledger, and verify again","table":"access","told":"it cannot be compared with a ledger that is not whole","verdict":"unchecked"}
-        {"clean":false,"commits":1,"database":"logs","failed":1,"files":0,"notes":1,"records_compared":null,"rows":0,"table":"access","unchecked":1}
+        {"database":"logs","table":"access","verdict":"failed","check":"ledger","at":"file://[dir]/lake/logs/access/_ledger/00000000000000000001.json","told":"this commit is damaged: its checksum is [crc], it should be [crc]","hint":"restore this object from a backup or an older version"}
+        {"database":"logs","table":"access","verdict":"unchecked","check":"landing","at":"file://[dir]/landing","told":"in no commit that could be read: 4 objects","hint":"whether they are compacted shows once the ledger is whole"}
+        {"database":"logs","table":"access","verdict":"unchecked","check":"catalog","at":"logs.access in the file catalog","told":"it cannot be compared with a ledger that is not whole","hint":"repair the ledger, and verify again"}
+        {"database":"logs","table":"access","clean":false,"failed":1,"unchecked":2,"notes":0,"commits":1,"files":0,"rows":0,"records_compared":null}
         -- exit code 3
         "#);
 }

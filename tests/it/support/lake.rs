@@ -78,10 +78,14 @@ impl Lake {
     }
 
     pub async fn verify(&self, deep: bool) -> VerifyReport {
+        self.try_verify(deep).await.unwrap()
+    }
+
+    pub async fn try_verify(&self, deep: bool) -> Result<VerifyReport> {
         let CompactJob { lake, table, landing, catalog, lookback, stores, .. } = self.job();
         let watch = std::sync::Arc::new(|_: &'static str, _, _| {});
         let job = VerifyJob { lake, table, landing, catalog, lookback, stores, deep, threads: 2, watch };
-        job.run().await.unwrap()
+        job.run().await
     }
 
     /// Checks that nothing is found, not even to be noted, also when all inputs are read again.

@@ -1,6 +1,7 @@
 //! Commits, files and the catalog that are damaged.
 
 use super::{bad, commit, data_file, finds, lake};
+use crate::support::faulty::{Fault, Lasts, When};
 use crate::support::lake::Lake;
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use firelake::jobs::verify::{Check, Verdict};
@@ -201,4 +202,28 @@ async fn a_published_folder_with_other_files() {
     lake.put(&copies[0], whole.clone()).await;
     lake.put(&copies[0].replace(".parquet", "-copy.parquet"), whole).await;
     published(lake.verify(false).await, "which is not live");
+}
+
+/// Whatever request fails, once or from then on: what could not be read is not called wrong, and not called clean.
+#[tokio::test]
+async fn a_store_that_fails() {
+    let (lake, _) = lake().await;
+    for (when, lasts) in [(When::Before, Lasts::Once), (When::After, Lasts::Once), (When::Before, Lasts::ForGood)] {
+        for at in 0.. {
+            lake.faults.arm(Fault { at, when, lasts });
+            let outcome = lake.try_verify(true).await;
+            let fired = lake.faults.disarm();
+            if fired.is_empty() {
+                assert!(at > 20, "{at} requests");
+                break;
+            }
+            let Ok(report) = outcome else { continue };
+            let failed = report.findings.iter().filter(|finding| finding.verdict == Verdict::Failed).count();
+            assert_eq!(failed, 0, "{fired:?} {:#?}", report.findings);
+            // an object that is not there has no answer that could be cut
+            let harmless = when == When::After && fired[0].ends_with(&commit(3));
+            assert!(harmless || !report.is_clean(), "{fired:?}");
+        }
+    }
+    lake.is_clean().await;
 }

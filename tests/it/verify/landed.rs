@@ -21,7 +21,7 @@ async fn an_object_that_changed() {
     lake.put(&path, "{}").await;
     let report = lake.verify(true).await;
     finds(&report, Verdict::Failed, Check::Landing, &path, "it has 2 bytes, and had");
-    finds(&report, Verdict::Note, Check::Content, "commit 1", "are gone or changed");
+    finds(&report, Verdict::Note, Check::Content, "commit 1", "gone or changed are 1 of its");
 }
 
 /// The same number of bytes, and other records.
@@ -48,7 +48,7 @@ async fn objects_that_expired() {
     }
     let report = lake.verify(true).await;
     assert!(report.is_clean(), "{:?}", bad(&report));
-    let told = format!("{} compacted objects are no longer", objects.len().div_ceil(2));
+    let told = format!("no longer in the landing zone: {} compacted objects", objects.len().div_ceil(2));
     finds(&report, Verdict::Note, Check::Landing, "logs.access", &told);
     finds(&report, Verdict::Note, Check::Content, "commit 1", "cannot be compared");
     let told = report.compared.unwrap();
@@ -61,7 +61,7 @@ async fn objects_that_are_not_compacted() {
     let (lake, _) = lake().await;
     lake.put("landing/2026/11/20/05/new", "{}").await;
     let report = lake.verify(false).await;
-    finds(&report, Verdict::Note, Check::Landing, "memory:///landing", "1 objects (2 bytes) are not yet compacted");
+    finds(&report, Verdict::Note, Check::Landing, "memory:///landing", "not yet compacted: 1 object (2 bytes)");
     assert!(report.is_clean());
 }
 
@@ -88,6 +88,6 @@ async fn objects_that_wait() {
     lake.put("landing/2026/11/20/05/x.zip", "PK\x03\x04").await;
     lake.compact().await.unwrap();
     let report = lake.verify(true).await;
-    finds(&report, Verdict::Note, Check::Landing, "waiting", "1 objects could not be read and wait");
+    finds(&report, Verdict::Note, Check::Landing, "waiting", "could not be read yet: 1 object");
     assert!(report.is_clean() && report.findings.len() == 1);
 }
