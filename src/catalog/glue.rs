@@ -25,7 +25,7 @@ use aws_sdk_glue::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::{DatabaseInput, Partition as GluePartition, PartitionValueList, Table, TableInput};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -187,12 +187,25 @@ impl GlueCatalog {
 
     /// Replaces the definition that is `there`, where it is still that one. Partitions that need the new columns get them
     /// first: were this to end between, the next publish would find the definition still to be changed.
-    async fn update(&self, name: Named<'_>, to: &CatalogTable, there: &Table, signing: Signing) -> Result<Applied> {
+    ///
+    /// Partitions among the changes are left to be written whole after this: what the catalog says of their locations may be
+    /// older than what others have just published. So are those that have these columns already, so that a large table is done
+    /// in several looks where one is too short.
+    async fn update(
+        &self,
+        name: Named<'_>,
+        to: &CatalogTable,
+        there: &Table,
+        changes: &Changes,
+        signing: Signing,
+    ) -> Result<Applied> {
         let input = convert::table_input(name.table, to, Some(there)).map_err(unbuilt)?;
         if convert::cascades(&convert::table(there).columns, &to.columns) {
             let columns = input.storage_descriptor().map(|descriptor| descriptor.columns()).unwrap_or_default();
-            let partitions = self.all_partitions(name, true).await?.into_iter();
-            let inputs = partitions.map(|partition| convert::with_columns(partition, columns)).collect();
+            let changed: HashSet<Vec<String>> = changes.partitions.iter().map(|one| values(&one.partition)).collect();
+            let mut partitions = self.all_partitions(name, true).await?;
+            partitions.retain(|there| !changed.contains(there.values()) && !convert::has_columns(there, columns));
+            let inputs = partitions.into_iter().map(|partition| convert::with_columns(partition, columns)).collect();
             if self.update_partitions(name, inputs, signing).await? == Applied::Beaten {
                 return Ok(Applied::Beaten);
             }
@@ -307,7 +320,9 @@ impl Catalog for GlueCatalog {
         }
         let defined = match (&changes.definition, &there) {
             (Some(TableChange::Create(to)), None) => self.create(name, to, signing).await?,
-            (Some(TableChange::Update { to, .. }), Some(there)) => self.update(name, to, there, signing).await?,
+            (Some(TableChange::Update { to, .. }), Some(there)) => {
+                self.update(name, to, there, changes, signing).await?
+            }
             (None, Some(_)) => Applied::Done,
             (Some(TableChange::Create(_)), Some(_)) | (_, None) => Applied::Beaten,
         };

@@ -8,7 +8,8 @@ use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 use std::collections::BTreeMap;
 
-/// The files that a reader finds at a location: all below it whose names do not begin with `_` or `.`, as Athena does it.
+/// The files that a reader finds at a location: all below it, but for those with a name, or a folder
+/// below the location, that begins with `_` or `.`: Athena leaves them out as well.
 /// `near` is any place in the same store. Sorted by path.
 ///
 /// # Errors
@@ -19,7 +20,10 @@ pub async fn files_at(near: &Location, location: &str) -> Result<Vec<ObjectMeta>
     })?;
     let listed = near.store().list(Some(&folder)).try_collect::<Vec<_>>().await;
     let mut files = listed.map_err(|e| Error::from(e).context(format!("cannot list {location}")))?;
-    files.retain(|file| file.location.filename().is_some_and(|name| !name.starts_with(['_', '.'])));
+    files.retain(|file| {
+        let below = file.location.as_ref().strip_prefix(folder.as_ref()).unwrap_or_default();
+        !below.split('/').any(|part| part.starts_with(['_', '.']))
+    });
     files.sort_by(|a, b| a.location.cmp(&b.location));
     Ok(files)
 }

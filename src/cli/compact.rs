@@ -71,7 +71,10 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         code = worse(code, this);
     }
     if !config.reference.is_empty() {
-        args.publish_references(&config, &stores).await?;
+        if let Err(error) = args.publish_references(&config, &stores).await {
+            super::tell(&error);
+            code = worse(code, error.kind().exit_code());
+        }
     }
     Ok(code)
 }

@@ -71,12 +71,12 @@ pub fn main() -> ExitCode {
         let engines = Engines::default();
         let outcome = tokio::select! {
             outcome = run(cli.command, &engines) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Cancelled, "stopped by Ctrl-C")
+            signal = stopped() => Err(Error::new(Kind::Cancelled, format!("stopped by {signal}"))
                 .hint("nothing half-written is visible; run the same command again to go on")),
         };
         tokio::select! {
             notes = engines.close() => notes.iter().for_each(|note| eprintln!("{}", harmless(note))),
-            _ = tokio::signal::ctrl_c() => {} // a person who does not want to wait
+            _ = stopped() => eprintln!("not waited for: a query may still run in Athena"), // somebody who does not want to wait
         }
         outcome
     });
@@ -85,6 +85,22 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if crate::output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+/// Until a person, a scheduler or a closed terminal wants this process to end; gives the word for it.
+async fn stopped() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => _ = signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => "Ctrl-C",
+        () = wait(SignalKind::terminate()) => "SIGTERM",
+        () = wait(SignalKind::hangup()) => "SIGHUP",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::landing::{LandedObject, LocalBody};
+use crate::storage::{Fault, Meaning};
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -52,9 +53,9 @@ fn unopened(error: std::io::Error) -> Error {
 /// An object that waits for a later run, or an end of the run where no object could be read now.
 fn unreadable(error: object_store::Error) -> Error {
     let error = match error {
-        error @ object_store::Error::Generic { .. } => match Error::from(error) {
-            told if matches!(told.kind(), Kind::Credentials | Kind::TryAgain) => return told,
-            told => return Error::unreadable(told.chain().join(": ")).caused_by(told),
+        error @ object_store::Error::Generic { .. } => match Fault::find(&error) {
+            Some(fault) => return of_service(fault.clone()),
+            None => error,
         },
         error => error,
     };
@@ -65,6 +66,21 @@ fn unreadable(error: object_store::Error) -> Error {
         other => other.to_string(),
     };
     Error::unreadable(what).caused_by(error)
+}
+
+/// The reason is kept in the ledger, and another one is another commit: so it holds nothing that differs from run to run.
+fn of_service(fault: Fault) -> Error {
+    let what = match (fault.meaning, &fault.code) {
+        (Meaning::Denied, _) => "it may not be read (access denied)".into(),
+        (Meaning::Archived, _) => "it is archived: restore it first".into(),
+        (Meaning::Unreachable, _) => "the connection failed".into(),
+        (_, Some(code)) => format!("S3 says {code}"),
+        (_, None) => "S3 did not give it".into(),
+    };
+    match Error::from(fault) {
+        told if matches!(told.kind(), Kind::Credentials | Kind::TryAgain) => told,
+        told => Error::unreadable(what).caused_by(told),
+    }
 }
 
 impl Read for Body {

@@ -12,6 +12,7 @@ use crate::decode::{Decoded, Decoder, ObjectCounts, RejectedRecord, rejected_bat
 use crate::error::{Error, Kind, Result};
 use crate::landing::{LandedObject, compression};
 use crate::ledger::{Counts, DataFile, Input, Waiting};
+use crate::storage::Fault;
 use crate::table::{FileSet, Partition, PartitionKey};
 use futures::StreamExt;
 use std::collections::HashMap;
@@ -196,6 +197,18 @@ struct Worker {
     objects: Arc<Vec<LandedObject>>,
 }
 
+/// What an error of one object means for the run. Where no object could be read now, for want of credentials or because the store
+/// is busy, the run ends: nothing is wrong with the object.
+fn failure(error: Error, handed_on: bool) -> Failure {
+    let of_service = Fault::carried_by(&error).filter(|told| matches!(told.kind(), Kind::Credentials | Kind::TryAgain));
+    match (of_service, error.kind()) {
+        (Some(told), _) => Failure::Fatal(told),
+        (None, Kind::Unreadable) if handed_on => Failure::Spoils(error),
+        (None, Kind::Unreadable) => Failure::Waits(error),
+        (None, _) => Failure::Fatal(error),
+    }
+}
+
 impl Worker {
     fn work(mut self, jobs: &Mutex<mpsc::Receiver<Job>>) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
@@ -204,7 +217,7 @@ impl Worker {
             let Some((at, body)) = job else {
                 return outcomes;
             };
-            let outcome = body.map_err(Failure::Waits).and_then(|body| self.object(at, body));
+            let outcome = body.map_err(|error| failure(error, false)).and_then(|body| self.object(at, body));
             let fatal = matches!(outcome, Err(Failure::Fatal(_) | Failure::Spoils(_)));
             (self.progress)(self.objects[at].size);
             outcomes.push((at, outcome));
@@ -223,11 +236,7 @@ impl Worker {
             held.hand_on(&self.to_writers)?;
             Ok(counts)
         });
-        result.map_err(|error| match error.kind() {
-            Kind::Unreadable if held.handed_on => Failure::Spoils(error),
-            Kind::Unreadable => Failure::Waits(error),
-            _ => Failure::Fatal(error),
-        })
+        result.map_err(|error| failure(error, held.handed_on))
     }
 
     fn decode(&mut self, object: &LandedObject, body: Body, held: &mut Held) -> Result<ObjectCounts> {

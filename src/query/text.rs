@@ -82,6 +82,12 @@ impl QueryText {
         for (line, comment) in header(text) {
             query.take_header_line(line, comment)?;
         }
+        if let Some(at) = nested_comment(text) {
+            let line = text[..at].matches('\n').count() + 1;
+            return Err(query
+                .wrong(line, "a comment begins inside of a comment")
+                .hint("write */ first: here comments would nest, in Athena they do not"));
+        }
         Ok(query)
     }
 
@@ -299,6 +305,27 @@ fn uses(text: &str) -> Vec<Use> {
         };
     }
     uses
+}
+
+/// Where a block comment begins inside of another one: its end is another one on each engine.
+fn nested_comment(text: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        at += match c {
+            '\'' | '"' | '`' => quoted_length(rest, c),
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => {
+                let inside = &rest[2..2 + rest[2..].find("*/").unwrap_or(rest.len() - 2)];
+                if let Some(inner) = inside.find("/*") {
+                    return Some(at + 2 + inner);
+                }
+                comment_length(rest)
+            }
+            c => c.len_utf8(),
+        };
+    }
+    None
 }
 
 /// How long a quoted piece is; a doubled quote is read as two pieces, which comes to the same.

@@ -204,9 +204,14 @@ impl Fault {
         Fault { code, message, ..Self::new(action, resource, meaning) }
     }
 
+    /// A fault in a chain of causes.
+    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Fault> {
+        causes(error).find_map(|cause| cause.downcast_ref::<Fault>())
+    }
+
     /// The error that a fault in a chain of causes stands for.
     pub fn carried_by(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-        causes(error).find_map(|cause| cause.downcast_ref::<Fault>()).map(|fault| fault.clone().into())
+        Self::find(error).map(|fault| fault.clone().into())
     }
 
     /// Credentials that cannot be had.

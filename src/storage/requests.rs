@@ -1,13 +1,12 @@
 //! How many requests went where: what a run cost in requests, and whether its number follows the work (I8).
 
 use object_store::ClientOptions;
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
-};
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 /// Counts requests as they leave, each retry too: that is what AWS charges for.
 #[derive(Debug, Default)]
@@ -130,14 +129,25 @@ impl fmt::Display for RequestCounts {
     }
 }
 
-/// object_store's own connection, counting what goes through it.
+/// A connection that counts what goes through it, and that waits for bytes: a large object may take as long as it likes, as
+/// long as something comes. object_store's own gives up on a whole request, its body included.
 #[derive(Debug)]
 pub(super) struct CountingConnector(pub(super) Arc<Requests>);
 
+const CONNECT: Duration = Duration::from_secs(5);
+/// The longest silence of a server that has not answered, or not all.
+const SILENCE: Duration = Duration::from_secs(60);
+
 impl HttpConnector for CountingConnector {
-    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Counting { inner, requests: self.0.clone() }))
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("firelake/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .http1_only()
+            .build()
+            .map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })?;
+        Ok(HttpClient::new(Counting { inner: HttpClient::new(client), requests: self.0.clone() }))
     }
 }
 

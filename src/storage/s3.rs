@@ -9,9 +9,9 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, resolve_bucket_region};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, CopyOptions, CredentialProvider, Error, GetOptions, GetResult, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    Result, RetryConfig, UploadPart,
+    BackoffConfig, ClientOptions, CopyOptions, CredentialProvider, Error, GetOptions, GetResult, GetResultPayload,
+    ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    RenameOptions, Result, RetryConfig, UploadPart,
 };
 use std::fmt;
 use std::ops::Range;
@@ -34,7 +34,7 @@ impl S3 {
             .with_region(aws.region()?)
             .with_credentials(Arc::new(Bridge { aws: aws.clone(), cached: Mutex::default() }))
             .with_retry(retries(aws.patience()))
-            .with_client_options(ClientOptions::new().with_allow_http(true).with_connect_timeout(CONNECT))
+            .with_allow_http(true)
             .with_http_connector(CountingConnector(aws.requests().clone()));
         if let Some(endpoint) = aws.s3_endpoint() {
             // Servers other than AWS have no host name of its own for each bucket.
@@ -106,7 +106,8 @@ fn retries(patience: Patience) -> RetryConfig {
         Patience::Test => (Duration::from_millis(10), 4),
     };
     let backoff = BackoffConfig { init_backoff, max_backoff: Duration::from_secs(10), base: 2.0 };
-    RetryConfig { backoff, max_retries, retry_timeout: Duration::from_secs(120) }
+    // Counted from a request's beginning, its body included: a large object is resumed for as long as it takes.
+    RetryConfig { backoff, max_retries, retry_timeout: Duration::from_secs(6 * 3600) }
 }
 
 impl fmt::Display for S3 {
@@ -132,10 +133,19 @@ impl ObjectStore for S3 {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        match self.inner.get_opts(location, options).await {
-            Err(error) => Err(self.told("s3:GetObject", location, error).await),
-            done => done,
+        let mut result = match self.inner.get_opts(location, options).await {
+            Err(error) => return Err(self.told("s3:GetObject", location, error).await),
+            Ok(result) => result,
+        };
+        if let GetResultPayload::Stream(body) = result.payload {
+            let (store, path) = (self.clone(), location.clone());
+            let told = move |error| {
+                let (store, path) = (store.clone(), path.clone());
+                async move { Err(store.told("s3:GetObject", &path, error).await) }
+            };
+            result.payload = GetResultPayload::Stream(body.or_else(told).boxed());
         }
+        Ok(result)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
@@ -219,11 +229,20 @@ impl MultipartUpload for Upload {
 #[derive(Debug)]
 struct Bridge {
     aws: Aws,
-    cached: Mutex<Option<(Arc<AwsCredential>, Option<SystemTime>)>>,
+    cached: Mutex<Option<Cached>>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    credential: Arc<AwsCredential>,
+    expiry: Option<SystemTime>,
+    asked: SystemTime,
 }
 
 /// Renewed this long before they expire, as the SDKs do it (they wait shorter): a request signed with them may be slow.
 const EARLY: Duration = Duration::from_secs(120);
+/// Asked again this long after, where what was given is about to expire, too.
+const AGAIN: Duration = Duration::from_secs(10);
 
 #[async_trait::async_trait]
 impl CredentialProvider for Bridge {
@@ -231,15 +250,24 @@ impl CredentialProvider for Bridge {
 
     async fn get_credential(&self) -> Result<Arc<AwsCredential>> {
         let mut cached = self.cached.lock().await; // one caller asks, the others wait for its answer
-        if let Some((credential, expiry)) = cached.as_ref()
-            && expiry.is_none_or(|expiry| self.aws.now() + EARLY < expiry)
+        let now = self.aws.now();
+        if let Some(Cached { credential, expiry, asked }) = cached.as_ref()
+            && expiry.is_none_or(|expiry| now + EARLY < expiry || (now < expiry && now < *asked + AGAIN))
         {
             return Ok(credential.clone());
         }
-        let (credential, expiry) =
-            self.ask().await.map_err(|fault| Error::Generic { store: "S3", source: fault.into() })?;
-        *cached = Some((credential.clone(), expiry));
-        Ok(credential)
+        match (self.ask().await, cached.as_mut()) {
+            (Ok((credential, expiry)), _) => {
+                *cached = Some(Cached { credential: credential.clone(), expiry, asked: now });
+                Ok(credential)
+            }
+            // They cannot be renewed now, and are still good.
+            (Err(_), Some(held)) if held.expiry.is_none_or(|expiry| now < expiry) => {
+                held.asked = now;
+                Ok(held.credential.clone())
+            }
+            (Err(fault), _) => Err(Error::Generic { store: "S3", source: fault.into() }),
+        }
     }
 }
 
@@ -280,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_are_asked_for_once_and_again_before_they_expire() {
-        for (lives, keys) in [(3600, ["key0", "key0"]), (60, ["key0", "key1"])] {
+        for (lives, keys) in [(3600, ["key0", "key0"]), (60, ["key0", "key0"]), (0, ["key0", "key1"])] {
             let aws = Aws::standing_in("http://127.0.0.1:1", "x", "y").with_credentials(Short(Arc::default(), lives));
             let bridge = Bridge { aws, cached: Mutex::default() };
             for key in keys {

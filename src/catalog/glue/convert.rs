@@ -10,7 +10,7 @@ use aws_sdk_glue::types::{
 };
 use std::collections::{BTreeMap, HashMap};
 
-const INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+pub(super) const INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
 const SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
 pub(super) const TABLE_TYPE: &str = "EXTERNAL_TABLE";
@@ -164,6 +164,14 @@ pub(super) fn partition_input(values: Vec<String>, to: &PartitionEntry, table: &
         .storage_descriptor(descriptor(Some(table), table.columns().to_vec(), &to.location))
         .parameters(COMMIT_PARAMETER, to.commit.to_string())
         .build()
+}
+
+/// Whether a partition's own columns are these, by name and type.
+pub(super) fn has_columns(there: &GluePartition, columns: &[Column]) -> bool {
+    let words = |columns: &[Column]| -> Vec<(String, Option<String>)> {
+        columns.iter().map(|column| (column.name.clone(), column.r#type.clone())).collect()
+    };
+    there.storage_descriptor().is_some_and(|own| words(own.columns()) == words(columns))
 }
 
 /// A partition's own columns brought to its table's; all else stays as it is.

@@ -42,8 +42,10 @@ fn kind(there: &Table) -> Option<Layout> {
         "a link to a table of another database"
     } else if parameter("table_type").as_deref() == Some("iceberg") {
         "an Iceberg table"
-    } else if parameter("spark.sql.sources.provider").as_deref() == Some("delta") {
+    } else if [parameter("spark.sql.sources.provider"), parameter("table_type")].contains(&Some("delta".into())) {
         "a Delta table"
+    } else if parameter("spark.sql.sources.provider").as_deref() == Some("hudi") {
+        "a Hudi table"
     } else if parameter("projection.enabled").as_deref() == Some("true") {
         "a table with partition projection"
     } else {
@@ -58,8 +60,11 @@ fn layout(descriptor: Option<&StorageDescriptor>, parameters: &[Option<&Paramete
     let library = serde.and_then(SerDeInfo::serialization_library).unwrap_or_default();
     let name = library.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     let other = |told: &str| Layout::Other(told.into());
+    let input = descriptor.and_then(StorageDescriptor::input_format).unwrap_or_default();
     match name.as_str() {
-        "parquethiveserde" => Layout::Parquet,
+        // Hudi's tables have this SerDe, too, and files of which only some count
+        "parquethiveserde" if input == convert::INPUT => Layout::Parquet,
+        "parquethiveserde" => Layout::Other(format!("a table of {input}")),
         "opencsvserde" => csv(serde.and_then(SerDeInfo::parameters), parameters),
         "orcserde" => other("ORC"),
         "avroserde" => other("Avro"),
@@ -86,9 +91,13 @@ fn csv(serde: Option<&Parameters>, parameters: &[Option<&Parameters>]) -> Layout
     Layout::Csv(CsvLayout { separator, quote, escape, header_lines })
 }
 
-/// What makes a reference table: all of its columns are strings.
-fn input(reference: &ReferenceTable) -> Result<TableInput, BuildError> {
-    let column = |name: &String| Column::builder().name(name).r#type("string").build();
+/// What makes a reference table: all of its columns are strings. Of the one that is `there`, others' parameters, its owner and the
+/// comments of its columns stay.
+pub(super) fn input(reference: &ReferenceTable, there: Option<&Table>) -> Result<TableInput, BuildError> {
+    let old = |name: &str| there?.storage_descriptor()?.columns().iter().find(|column| column.name() == name);
+    let column = |name: &String| {
+        Column::builder().name(name).r#type("string").set_comment(old(name).and_then(|old| old.comment.clone())).build()
+    };
     let columns = reference.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     let mut descriptor = convert::descriptor(None, columns, &reference.location);
     let one = |byte: u8| char::from(byte).to_string();
@@ -108,6 +117,9 @@ fn input(reference: &ReferenceTable) -> Result<TableInput, BuildError> {
         .storage_descriptor(descriptor)
         .set_partition_keys(Some(Vec::new()))
         .table_type(convert::TABLE_TYPE)
+        .set_owner(there.and_then(|there| there.owner.clone()))
+        .retention(there.map_or(0, |there| there.retention))
+        .set_parameters(there.and_then(|there| there.parameters.clone()))
         .parameters("EXTERNAL", "TRUE")
         .parameters("classification", "csv")
         .parameters(HEADER_LINES, header_lines.to_string())
@@ -123,6 +135,19 @@ fn shows(there: &Table, reference: &ReferenceTable) -> bool {
         && columns.eq(reference.columns.iter().map(|name| (name.as_str(), "string")))
         && read.location.as_deref() == Some(&reference.location)
         && read.layout == Layout::Csv(reference.layout.clone())
+}
+
+/// Whether it shows a copy in the same folder of the same lake: another lake's is another table, though its name is the same.
+fn is_of_same_lake(there: &Table, reference: &ReferenceTable) -> bool {
+    let folder = reference.location.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder);
+    let location = there.storage_descriptor().and_then(StorageDescriptor::location).unwrap_or_default();
+    location.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn elsewhere(name: Named<'_>, there: &Table) -> Error {
+    let location = there.storage_descriptor().and_then(StorageDescriptor::location).unwrap_or_default();
+    Error::usage(format!("{name} is in Glue already, as a reference table of another lake: {location}"))
+        .hint("choose another --database, or give the reference table another name")
 }
 
 impl GlueCatalog {
@@ -143,18 +168,20 @@ impl GlueCatalog {
 
     pub(super) async fn put_reference(&self, reference: &ReferenceTable) -> Result<bool> {
         let name = Named { database: reference.id.database(), table: reference.id.table() };
-        let input = input(reference).map_err(unbuilt)?;
         for _ in 0..LOOKS {
-            let made = match self.get(name).await? {
-                None => self.make(name, input.clone(), Signing(self.aws.now())).await?,
+            let there = self.get(name).await?;
+            let input = input(reference, there.as_ref()).map_err(unbuilt)?;
+            let made = match there {
+                None => self.make(name, input, Signing(self.aws.now())).await?,
                 Some(there) if there.parameters().is_none_or(|all| !all.contains_key(REFERENCE_PARAMETER)) => {
                     return Err(Error::usage(format!(
                         "{name} is in Glue already, and firelake did not make it of a CSV file"
                     ))
                     .hint("give the reference table another name, or drop that one in Glue"));
                 }
+                Some(there) if !is_of_same_lake(&there, reference) => return Err(elsewhere(name, &there)),
                 Some(there) if shows(&there, reference) => return Ok(false),
-                Some(there) => self.replace(name, input.clone(), there.version_id).await?,
+                Some(there) => self.replace(name, input, there.version_id).await?,
             };
             if made == Applied::Done {
                 return Ok(true);
@@ -235,7 +262,7 @@ mod tests {
             checksum: "0123".into(),
             origin: "hosts.csv".into(),
         };
-        let made = input(&reference).unwrap();
+        let made = input(&reference, None).unwrap();
         let there = Table::builder()
             .name("hosts")
             .set_storage_descriptor(made.storage_descriptor)

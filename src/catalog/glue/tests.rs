@@ -476,8 +476,13 @@ async fn tables_of_others_are_read_and_reference_tables_made() {
     };
     assert!(glue.publish_reference(&reference).await.unwrap());
     assert!(!glue.publish_reference(&reference).await.unwrap());
+    let hosts = Named { database: "logs", table: "hosts" };
+    let mut input = foreign::input(&reference, glue.get(hosts).await.unwrap().as_ref()).unwrap();
+    input.parameters.as_mut().unwrap().insert("team".into(), "web".into());
+    glue.client.update_table().database_name("logs").table_input(input).send().await.unwrap();
     (reference.checksum, reference.location) = ("2".into(), "s3://lake/logs/hosts/2/".into());
     assert!(glue.publish_reference(&reference).await.unwrap());
+    assert_eq!(glue.get(hosts).await.unwrap().unwrap().parameters().unwrap()["team"], "web");
     let there = glue.foreign("logs", "hosts").await.unwrap().unwrap();
     assert_eq!(
         (there.location.as_deref(), there.layout),

@@ -2,7 +2,7 @@
 
 use super::LocalConfig;
 use super::words::arrow_type;
-use crate::catalog::{CsvLayout, ForeignPartition, ForeignTable, Layout, files_at};
+use crate::catalog::{CatalogTable, CsvLayout, ForeignPartition, ForeignTable, Layout, files_at};
 use crate::error::{Error, Result};
 use crate::storage::Location;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringBuilder};
@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue, project_schema};
 use datafusion::datasource::MemTable;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -52,6 +53,15 @@ pub(super) async fn find(config: &LocalConfig, database: &str, name: &str) -> Re
         Layout::Csv(layout) => Ok(Some(Arc::new(csv(config, &full_name, &table, layout, &partitions).await?))),
         _ => Ok(Some(Arc::new(ParquetTable::open(config, &full_name, &table, partitions).await?))),
     }
+}
+
+/// The columns of a table as the catalog lists it, without rows: for who asks what there is. A column of a type that this engine
+/// does not know is left out.
+pub(super) fn listed(table: &CatalogTable) -> Arc<dyn TableProvider> {
+    let columns = table.columns.iter().map(|column| (column.name.as_str(), column.hive_type.as_str()));
+    let keys = table.partition_keys.iter().map(|key| (key.as_str(), "string"));
+    let known = columns.chain(keys).filter_map(|(name, word)| Some(Field::new(name, arrow_type(word).ok()?, true)));
+    Arc::new(EmptyTable::new(Arc::new(Schema::new(known.collect::<Vec<_>>()))))
 }
 
 fn unpartitioned(name: &str, table: &ForeignTable) -> Result<Vec<ForeignPartition>> {
@@ -249,18 +259,12 @@ async fn csv(
     }
     let fields = fields(name, &table.columns)?;
     let mut columns: Vec<StringBuilder> = fields.iter().map(|_| StringBuilder::new()).collect();
+    let mut left = CSV_LIMIT;
     for partition in partitions {
         let folder = config.stores.open(partition.location.trim_end_matches('/')).await?;
         for file in files_at(&folder, &folder.url()).await? {
+            left = left.checked_sub(file.size).ok_or_else(|| too_large(name))?;
             let origin = folder.url_of(&file.location);
-            if file.size > CSV_LIMIT {
-                let large = format!(
-                    "{name} is CSV of {} MB: the local engine reads CSV up to {} MB",
-                    file.size >> 20,
-                    CSV_LIMIT >> 20
-                );
-                return Err(Error::query(large).hint("ask Athena: --engine athena"));
-            }
             let bytes = match folder.store().get(&file.location).await {
                 Ok(object) => object.bytes().await,
                 Err(error) => Err(error),
@@ -277,26 +281,48 @@ async fn csv(
         .map_err(|e| Error::internal(format!("cannot hold {name} in memory")).caused_by(e))
 }
 
-/// Fields beyond the columns are left out, and missing ones are NULL, as OpenCSVSerDe does it.
+fn too_large(name: &str) -> Error {
+    Error::query(format!("{name} is CSV of more than {} MB, the most that the local engine reads", CSV_LIMIT >> 20))
+        .hint("ask Athena: --engine athena")
+}
+
+/// Line by line, as OpenCSVSerDe does it: fields beyond the columns are left out, missing ones are NULL, and a line with nothing
+/// in it is a record of one empty field.
 fn append(origin: &str, layout: &CsvLayout, bytes: &[u8], columns: &mut [StringBuilder]) -> Result<()> {
-    let mut reader = ::csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(layout.separator)
-        .quote(layout.quote)
-        .escape(Some(layout.escape))
-        .double_quote(true)
-        .from_reader(bytes);
-    for (at, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| Error::query(format!("{origin} is no CSV")).caused_by(e))?;
-        if at < layout.header_lines {
-            continue;
-        }
+    let text = std::str::from_utf8(bytes).map_err(|e| Error::query(format!("{origin} is not UTF-8")).caused_by(e))?;
+    for (at, line) in text.lines().enumerate().skip(layout.header_lines) {
+        let record = record(layout, line).ok_or_else(|| {
+            Error::query(format!("{origin}, line {}: a quote is not closed in its line", at + 1))
+                .hint("Athena reads CSV line by line: a field cannot hold a line break")
+        })?;
         for (field, column) in columns.iter_mut().enumerate() {
             column.append_option(record.get(field));
         }
     }
     Ok(())
+}
+
+/// The fields of a line; `None` where a quote is left open.
+fn record(layout: &CsvLayout, line: &str) -> Option<Vec<String>> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is = |byte: u8| c == char::from(byte);
+        let next_is = |next: Option<&char>, byte: u8| next == Some(&char::from(byte));
+        if is(layout.escape) && quoted && (next_is(rest.peek(), layout.quote) || next_is(rest.peek(), layout.escape)) {
+            field.extend(rest.next());
+        } else if is(layout.quote) && quoted && next_is(rest.peek(), layout.quote) {
+            field.extend(rest.next()); // doubled
+        } else if is(layout.quote) {
+            quoted = !quoted;
+        } else if is(layout.separator) && !quoted {
+            fields.push(std::mem::take(&mut field));
+        } else {
+            field.push(c);
+        }
+    }
+    fields.push(field);
+    (!quoted).then_some(fields)
 }
 
 impl From<Error> for DataFusionError {

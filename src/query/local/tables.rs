@@ -143,16 +143,31 @@ impl<'a> Tables<'a> {
 
     async fn every_table(&mut self) -> Result<BTreeMap<String, Arc<dyn TableProvider>>> {
         let mut all = BTreeMap::new();
-        for name in self.names(&self.config.database).await? {
+        for name in self.own_names(&self.config.database).await? {
             if let Some(table) = self.find(&self.config.database, &name).await? {
                 all.insert(name, table);
             }
         }
+        if let Some(catalog) = &self.config.catalog {
+            let others = catalog.tables(&self.config.database).await?;
+            others.into_iter().for_each(|(name, table)| _ = all.entry(name).or_insert_with(|| foreign::listed(&table)));
+        }
         Ok(all)
     }
 
-    /// The names that a query of `database` may use: its folders in the lake, their rejected records, and reference tables.
+    /// The names that a query of `database` may use. What the catalog has is left out where it may not be asked: they are for a hint.
     async fn names(&self, database: &str) -> Result<Vec<String>> {
+        let mut names = self.own_names(database).await?;
+        if let Some(catalog) = &self.config.catalog {
+            names.extend(catalog.tables(database).await.unwrap_or_default().into_keys());
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The names of the lake's own: the database's folders, their rejected records, and reference tables.
+    async fn own_names(&self, database: &str) -> Result<Vec<String>> {
         let folder = self.config.lake.join(database);
         let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
         let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the tables in {folder}")))?;

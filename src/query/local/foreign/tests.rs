@@ -21,7 +21,16 @@ impl Catalog for One {
     }
 
     async fn tables(&self, _: &str) -> Result<BTreeMap<String, CatalogTable>> {
-        Ok(BTreeMap::new())
+        let table = CatalogTable {
+            description: String::new(),
+            columns: Vec::new(),
+            partition_keys: Vec::new(),
+            location: String::new(),
+            parameters: Default::default(),
+            odd: Vec::new(),
+            token: None,
+        };
+        Ok([("theirs".to_owned(), table)].into())
     }
 
     async fn table(&self, _: &str, _: &str) -> Result<Option<CatalogTable>> {
@@ -110,6 +119,8 @@ async fn parquet_is_read_by_its_partitions_locations() {
     rig.partition("a", &["2026-11-20", "7"], ["n", "text"], &[(1, "x"), (2, "y")]);
     rig.partition("b", &["2026-11-21", "8"], ["n", "text"], &[(3, "z")]);
     std::fs::write(rig.dir.path().join("superseded.parquet"), "no Parquet").unwrap();
+    std::fs::create_dir_all(rig.dir.path().join("a/_temporary/0")).unwrap();
+    std::fs::write(rig.dir.path().join("a/_temporary/0/x.parquet"), "no Parquet").unwrap();
     let all = rig.ask("SELECT n, text, added, day, part FROM theirs ORDER BY n").await.unwrap();
     let expected = "\
 +---+------+-------+------------+------+
@@ -120,6 +131,7 @@ async fn parquet_is_read_by_its_partitions_locations() {
 | 3 | z    |       | 2026-11-21 | 8    |
 +---+------+-------+------------+------+";
     assert_eq!(all, expected);
+    assert!(rig.ask("SHOW TABLES").await.unwrap().contains("| theirs "));
     // only the partition that is left is listed
     std::fs::remove_dir_all(rig.dir.path().join("a")).unwrap();
     std::fs::write(rig.dir.path().join("a"), "a file where the folder was").unwrap();
@@ -170,4 +182,10 @@ async fn small_csv_of_strings_is_read_as_its_serde_does() {
     let all = rig.ask("SELECT host, name, more IS NULL AS missing FROM theirs ORDER BY 1").await.unwrap();
     assert!(all.contains(r#"| 10.0.0.1 | say "a\b" | true    |"#), "{all}");
     assert!(all.contains("| 10.0.0.2 |           | true    |"), "{all}");
+    std::fs::write(folder.join("hosts.csv"), "host,name\n1,\"a\nb\"\n").unwrap();
+    let error = rig.ask("SELECT host FROM theirs").await.unwrap_err();
+    assert!(error.message().ends_with("hosts.csv, line 2: a quote is not closed in its line"), "{error:?}");
+    std::fs::write(folder.join("hosts.csv"), "host,name\n\n\"a\"\"b\",\"c,d\"\n").unwrap();
+    let rows = rig.ask("SELECT host, name FROM theirs ORDER BY 1").await.unwrap();
+    assert!(rows.contains("|      |      |") && rows.contains("| a\"b  | c,d  |"), "{rows}");
 }
