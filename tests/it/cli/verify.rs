@@ -270,3 +270,20 @@ fn every_table_of_the_configuration() {
         "#);
     sandbox.run("history --object x").fails(2, &["which table?", "access, b"]);
 }
+
+/// Its rows went by the delivery time, which was its time of change then: reading it again goes by what the commit says.
+#[test]
+fn a_touched_object_without_a_time_is_still_what_it_was() {
+    let sandbox = Sandbox::new();
+    sandbox.write("landing/plain", "{\"client\":\"a\"}");
+    let touch = |seconds| {
+        let file = std::fs::File::options().write(true).open(sandbox.path("landing/plain")).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+    };
+    touch(1_577_836_800);
+    sandbox.ok("compact --lake lake --landing landing --schema combined_apache --table access");
+    assert!(sandbox.files("lake/logs/access/data")[0].to_str().unwrap().contains("dt=2020-01-01"));
+    touch(1_700_000_000);
+    let verified = sandbox.ok("verify --lake lake --deep").stdout;
+    assert_eq!(verified, "logs.access: clean: 2 commits, 1 file, 1 row; 1 record read again and compared\n");
+}
