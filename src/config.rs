@@ -164,8 +164,14 @@ pub fn is_schema_file(schema: &str) -> bool {
     schema.contains(['/', '.', '\\'])
 }
 
+/// Whether a text begins as a URL does, with a scheme and `:/`: `s3:/bucket` is a slip of the pen and no folder.
+pub fn has_scheme(text: &str) -> bool {
+    let scheme = text.split_once(":/").map_or("", |(scheme, _)| scheme);
+    scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 fn relative_to(folder: &Path, text: &str) -> String {
-    let path: PathBuf = if text.contains("://") { PathBuf::from(text) } else { folder.join(text) };
+    let path: PathBuf = if text.contains("://") || has_scheme(text) { PathBuf::from(text) } else { folder.join(text) };
     path.to_string_lossy().into_owned()
 }
 
@@ -244,6 +250,8 @@ file = "/abs/hosts.csv"
         );
         assert_eq!(config.table["own"].schema.as_deref(), Some("conf/own.toml"));
         assert_eq!(config.reference["hosts"].file, "/abs/hosts.csv");
+        let slip = Config::parse(Path::new("conf/firelake.toml"), "lake = \"s3:/bucket\"").unwrap();
+        assert_eq!(slip.lake.as_deref(), Some("s3:/bucket"));
     }
 
     #[test]

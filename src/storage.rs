@@ -12,6 +12,7 @@ pub use aws::{Aws, AwsOptions};
 pub use fault::{Fault, Meaning};
 pub use requests::{Request, RequestCounts, Requests};
 
+use crate::config::has_scheme;
 use crate::error::{Error, Kind, Result, causes};
 use local::DurableLocal;
 pub(crate) use local::is_left_behind;
@@ -136,6 +137,10 @@ impl Location {
     fn open_folder(text: &str, path: &std::path::Path) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::usage("an empty path is no folder"));
+        }
+        if has_scheme(text) && !text.starts_with("file:") {
+            return Err(Error::usage(format!("{text} is neither a folder nor a URL"))
+                .hint(format!("write {}; a folder of that name is ./{text}", text.replacen(":/", "://", 1))));
         }
         let absolute = canonical(path).map_err(|e| unresolved(text, e))?;
         let prefix = Path::from_absolute_path(&absolute)

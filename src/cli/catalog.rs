@@ -105,6 +105,9 @@ async fn list(args: &Common) -> Result<u8> {
             false => print(listed_line(table))?,
         }
     }
+    if listed.is_empty() {
+        eprintln!("the catalog has no such table: check --database, --table, --catalog, and the AWS account");
+    }
     Ok(0)
 }
 

@@ -41,6 +41,7 @@ impl AwsArgs {
         Stores::new(AwsOptions {
             region: self.region.clone().or_else(|| config.region.clone()),
             endpoint_url: self.endpoint_url.clone().or_else(|| config.endpoint_url.clone()),
+            profile: std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty()),
         })
     }
 }

@@ -70,11 +70,11 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         });
         code = worse(code, this);
     }
-    if !config.reference.is_empty() {
-        if let Err(error) = args.publish_references(&config, &stores).await {
-            super::tell(&error);
-            code = worse(code, error.kind().exit_code());
-        }
+    if !config.reference.is_empty()
+        && let Err(error) = args.publish_references(&config, &stores).await
+    {
+        super::tell(&error);
+        code = worse(code, error.kind().exit_code());
     }
     Ok(code)
 }
@@ -270,6 +270,13 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
                 );
             }
         }
+    }
+    if s.objects == 0 && s.tables_made + s.partitions_moved > 0 {
+        text += &format!(
+            "\n  the catalog was behind, or changed by others: {} made, {} published again",
+            counted(s.tables_made, "table"),
+            counted(s.partitions_moved, "partition")
+        );
     }
     if !s.requests.is_empty() {
         text += &format!("\n  requests: {}", s.requests);

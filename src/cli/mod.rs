@@ -20,6 +20,9 @@ use crate::error::{Error, Kind, Result};
 use clap::{Parser, Subcommand};
 use engine::Engines;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 /// Firehose in, Parquet lake out, SQL anywhere.
 #[derive(Parser)]
@@ -67,17 +70,20 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::internal("cannot start the runtime").caused_by(error)),
     };
+    let (told, stopped) = tokio::sync::oneshot::channel();
+    let heard = Arc::new(AtomicBool::new(false));
+    let hears = heard.clone();
+    std::thread::spawn(move || watch_signals(told, &hears));
     let outcome = runtime.block_on(async {
         let engines = Engines::default();
         let outcome = tokio::select! {
             outcome = run(cli.command, &engines) => outcome,
-            signal = stopped() => Err(Error::new(Kind::Cancelled, format!("stopped by {signal}"))
-                .hint("nothing half-written is visible; run the same command again to go on")),
+            Ok(signal) = stopped => {
+                heard.store(true, Relaxed);
+                Err(cancelled(signal))
+            }
         };
-        tokio::select! {
-            notes = engines.close() => notes.iter().for_each(|note| eprintln!("{}", harmless(note))),
-            _ = stopped() => eprintln!("not waited for: a query may still run in Athena"), // somebody who does not want to wait
-        }
+        engines.close().await.iter().for_each(|note| eprintln!("{}", harmless(note)));
         outcome
     });
     runtime.shutdown_background();
@@ -88,8 +94,43 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// How long a busy command may go on after it was told to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Tells the command to stop, and ends the process where it does not hear: a query that keeps every thread busy does not look up.
+/// A second signal ends it at once.
+fn watch_signals(told: tokio::sync::oneshot::Sender<&'static str>, heard: &AtomicBool) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    runtime.block_on(async {
+        let signal = signalled().await;
+        _ = told.send(signal);
+        let again = signalled();
+        tokio::pin!(again);
+        tokio::select! {
+            _ = &mut again => {}
+            () = tokio::time::sleep(GRACE) => {
+                if heard.load(Relaxed) {
+                    again.await;
+                    eprintln!("not waited for: a query may still run in Athena");
+                }
+            }
+        }
+        std::process::exit(fail_code(&cancelled(signal)));
+    });
+}
+
+fn cancelled(signal: &str) -> Error {
+    Error::new(Kind::Cancelled, format!("stopped by {signal}"))
+        .hint("nothing half-written is visible; run the same command again to go on")
+}
+
+fn fail_code(error: &Error) -> i32 {
+    tell(error);
+    error.kind().exit_code().into()
+}
+
 /// Until a person, a scheduler or a closed terminal wants this process to end; gives the word for it.
-async fn stopped() -> &'static str {
+async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let wait = |kind| async move {
         match signal(kind) {

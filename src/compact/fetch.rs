@@ -103,3 +103,32 @@ impl Read for Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: &str, status: u16) -> Error {
+        let text =
+            format!("status code: {status} x: <Error><Code>{code}</Code><Message>for request 7F3A</Message></Error>");
+        let fault = Fault::of_s3("s3:GetObject", "s3://landing/x", &std::io::Error::other(text));
+        unreadable(object_store::Error::Generic { store: "S3", source: fault.into() })
+    }
+
+    #[test]
+    fn only_what_is_of_the_object_lets_it_wait() {
+        for (code, status, kind) in [
+            ("AccessDenied", 403, Kind::Unreadable),
+            ("InvalidObjectState", 403, Kind::Unreadable),
+            ("KMS.DisabledException", 400, Kind::Unreadable),
+            ("SlowDown", 503, Kind::TryAgain),
+            ("ExpiredToken", 400, Kind::Credentials),
+        ] {
+            let error = of(code, status);
+            assert_eq!(error.kind(), kind, "{code}");
+            // a reason that differs from run to run would be a commit each run
+            assert!(kind != Kind::Unreadable || !error.message().contains("7F3A"), "{error}");
+        }
+        assert_eq!(of("KMS.DisabledException", 400).message(), "S3 says KMS.DisabledException");
+    }
+}

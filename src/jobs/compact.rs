@@ -95,6 +95,10 @@ pub struct CompactSummary {
     pub bytes_written: u64,
     /// Whether the catalog says what the ledger says.
     pub published: bool,
+    /// Tables of the catalog that were not there before, rejected records included.
+    pub tables_made: u64,
+    /// Partitions of the catalog that are new or show other files now, rejected records included.
+    pub partitions_moved: u64,
     /// Requests to AWS by kind, each retry too; all zero where everything is on this machine.
     pub requests: RequestCounts,
 }
@@ -202,7 +206,11 @@ impl CompactJob {
     /// A failure here costs nothing but time: the commits stand, and the next run publishes them.
     async fn publish(&self, folder: &Location, ledger: &Ledger, snapshot: &mut Snapshot, report: &mut CompactReport) {
         match publish(&self.table, folder, ledger, self.catalog.as_ref(), snapshot, Reach::Changed).await {
-            Ok(_) => report.summary.published = true,
+            Ok(published) => {
+                report.summary.published = true;
+                report.summary.tables_made = published.created.len() as u64;
+                report.summary.partitions_moved = published.moved.len() as u64;
+            }
             Err(error) => {
                 report.unpublished = Some(error.context(format!("{} is committed, publishing is pending", self.table)))
             }

@@ -316,11 +316,11 @@ fn nested_comment(text: &str) -> Option<usize> {
             '\'' | '"' | '`' => quoted_length(rest, c),
             '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => {
-                let inside = &rest[2..2 + rest[2..].find("*/").unwrap_or(rest.len() - 2)];
-                if let Some(inner) = inside.find("/*") {
+                let length = comment_length(rest);
+                if let Some(inner) = rest[2..length].find("/*") {
                     return Some(at + 2 + inner);
                 }
-                comment_length(rest)
+                length
             }
             c => c.len_utf8(),
         };
@@ -333,19 +333,9 @@ pub(super) fn quoted_length(text: &str, quote: char) -> usize {
     text[1..].find(quote).map_or(text.len(), |end| end + 2)
 }
 
-/// How long a block comment is; they nest.
+/// How long a block comment is. None begins inside of another one: such a text is refused.
 pub(super) fn comment_length(text: &str) -> usize {
-    let (mut depth, mut at) = (1, 2);
-    while depth > 0 {
-        let rest = &text[at..];
-        let (begin, end) = (rest.find("/*"), rest.find("*/"));
-        match (begin, end) {
-            (Some(begin), Some(end)) if begin < end => (depth, at) = (depth + 1, at + begin + 2),
-            (_, Some(end)) => (depth, at) = (depth - 1, at + end + 2),
-            (_, None) => return text.len(),
-        }
-    }
-    at
+    text[2..].find("*/").map_or(text.len(), |end| end + 4)
 }
 
 #[cfg(test)]
@@ -360,7 +350,7 @@ mod tests {
         -- chart: bar(client_ip, requests)\n\
         --expect: max(requests) <= 1000\n\
         -- parm: typo int\n\
-        SELECT ':a', \":b\", x::int /* :c /* :d */ :e */ -- :f\n\
+        SELECT ':a', \":b\", x::int /* :c */ /* :d :e */ -- :f\n\
         FROM t WHERE ts >= :from AND h = :HOST AND é=:host LIMIT :top";
 
     fn given(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -386,7 +376,7 @@ mod tests {
         let bound = QueryText::parse("q", TEXT).unwrap().bind(&given(&[("top", "5")]), now()).unwrap();
         let sql = bound.render(|name| format!("<{name}>"));
         assert!(sql.ends_with("ts >= <from> AND h = <host> AND é=<host> LIMIT <top>"), "{sql}");
-        assert!(sql.contains("SELECT ':a', \":b\", x::int /* :c /* :d */ :e */ -- :f\n"), "{sql}");
+        assert!(sql.contains("SELECT ':a', \":b\", x::int /* :c */ /* :d :e */ -- :f\n"), "{sql}");
         let from = DateTime::parse_from_rfc3339("2026-11-20T03:00:00Z").unwrap().naive_utc();
         let expected =
             [("from", Value::Timestamp(from)), ("host", Value::String("it's".into())), ("top", Value::Int(5))];
@@ -435,9 +425,11 @@ mod tests {
 
     #[test]
     fn no_text_breaks_the_scanner() {
-        for text in ["", "'", "\"é", "/*", "/* é */:", ":é", "--", "a:::b", "/* /* */", ":a:b"] {
+        for text in ["", "'", "\"é", "/*", "/* é */:", ":é", "--", "a:::b", "/*/", "/* */ /* */", ":a:b"] {
             QueryText::parse("q", text).unwrap();
         }
+        let nested = QueryText::parse("q", "SELECT 1\n/* a /* b */ + 1 -- */").unwrap_err();
+        assert_eq!(nested.message(), "q, line 2: a comment begins inside of a comment");
         assert_eq!(uses("a:::b").len(), 1);
         assert_eq!(uses("'x''y :z'").len(), 0);
     }

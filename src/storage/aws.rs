@@ -4,6 +4,7 @@ use super::fault::{Fault, Meaning};
 use super::requests::Requests;
 use crate::error::{Error, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
@@ -27,6 +28,8 @@ pub struct AwsOptions {
     pub region: Option<String>,
     /// `--endpoint-url`, for all three services.
     pub endpoint_url: Option<String>,
+    /// The profile that the environment names, for messages: the SDK finds it by itself.
+    pub profile: Option<String>,
 }
 
 /// How long a busy service is asked again.
@@ -43,6 +46,7 @@ pub(super) enum Patience {
 pub struct Aws {
     config: SdkConfig,
     patience: Patience,
+    profile: Option<String>,
     requests: Arc<Requests>,
     identity: Arc<OnceCell<Option<String>>>,
 }
@@ -60,7 +64,7 @@ impl Aws {
         if let Some(url) = &options.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Self::of(loader.load().await, Patience::Service)
+        Aws { profile: options.profile.clone(), ..Self::of(loader.load().await, Patience::Service) }
     }
 
     /// A server that stands in for AWS, with fixed credentials: nothing is read from the environment, and
@@ -83,7 +87,7 @@ impl Aws {
     }
 
     fn of(config: SdkConfig, patience: Patience) -> Self {
-        Aws { config, patience, requests: Default::default(), identity: Default::default() }
+        Aws { config, patience, profile: None, requests: Default::default(), identity: Default::default() }
     }
 
     #[cfg(test)]
@@ -104,6 +108,7 @@ impl Aws {
     /// # Errors
     /// Usage where nothing says which region.
     pub fn sdk(&self) -> Result<SdkConfig> {
+        self.config.endpoint_url().map_or(Ok(()), check_endpoint)?;
         Ok(self.config.to_builder().region(Region::new(self.region()?)).build())
     }
 
@@ -150,6 +155,12 @@ impl Aws {
         self.config.credentials_provider()
     }
 
+    /// There are none; `error` says why, as the SDK has it.
+    pub(super) fn no_credentials(&self, error: Option<&CredentialsError>) -> Fault {
+        let resource = self.profile.clone().unwrap_or_default();
+        Fault { resource, ..Fault::no_credentials(error) }
+    }
+
     /// Who the credentials are: the ARN that STS gives, else the key's id; `None` where there are none.
     pub async fn identity(&self) -> Option<String> {
         self.identity.get_or_init(|| self.ask_identity()).await.clone()
@@ -178,10 +189,25 @@ impl Aws {
         R: std::fmt::Debug + Send + Sync + 'static,
     {
         let mut fault = Fault::of_sdk(action, resource, error);
+        if fault.meaning == Meaning::NoCredentials {
+            fault.resource = self.profile.clone().unwrap_or_default();
+        }
         if fault.meaning == Meaning::Denied {
             fault.identity = self.identity().await;
         }
         fault.into()
+    }
+}
+
+/// # Errors
+/// Usage for what is no URL of HTTP: the libraries below would take it for a mistake of ours.
+pub(super) fn check_endpoint(url: &str) -> Result<()> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    match host.is_empty() || host.contains(char::is_whitespace) {
+        true => Err(Error::usage(format!("the endpoint {url:?} is no URL"))
+            .hint("write http://host:port or https://host, in --endpoint-url, firelake.toml or AWS_ENDPOINT_URL")),
+        false => Ok(()),
     }
 }
 

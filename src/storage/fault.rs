@@ -187,7 +187,7 @@ impl Fault {
     }
 
     /// From an error of object_store's S3 client, whose text holds the answer of S3 (an XML document with code and message).
-    pub(super) fn of_s3(action: &str, resource: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn of_s3(action: &str, resource: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         let text = chain(error);
         let code = element(&text, "Code");
         let status = text.split("status code: ").nth(1).and_then(|rest| rest.get(..3)?.parse().ok());
@@ -247,7 +247,8 @@ impl fmt::Display for Fault {
             }
             Meaning::Expired => write!(f, "the AWS credentials have expired ({action} on {resource})"),
             Meaning::Unknown => write!(f, "{service} does not accept the AWS credentials ({action} on {resource})"),
-            Meaning::NoCredentials => f.write_str("there are no AWS credentials"),
+            Meaning::NoCredentials if resource.is_empty() => f.write_str("there are no AWS credentials"),
+            Meaning::NoCredentials => write!(f, "there are no AWS credentials: the profile {resource} gives none"),
             Meaning::Clock => write!(f, "this machine's clock is too far from {service}'s ({action} on {resource})"),
             Meaning::NoBucket => write!(f, "there is no such bucket: {resource}"),
             Meaning::Region => write!(f, "{resource} is in another region than the one that was asked"),

@@ -1,6 +1,6 @@
 //! S3 by object_store, with the credentials of the one chain, its requests counted and its errors in words.
 
-use super::aws::{Aws, Patience};
+use super::aws::{Aws, Patience, check_endpoint};
 use super::fault::{Fault, Meaning};
 use super::requests::CountingConnector;
 use aws_credential_types::provider::ProvideCredentials;
@@ -37,6 +37,7 @@ impl S3 {
             .with_allow_http(true)
             .with_http_connector(CountingConnector(aws.requests().clone()));
         if let Some(endpoint) = aws.s3_endpoint() {
+            check_endpoint(&endpoint)?;
             // Servers other than AWS have no host name of its own for each bucket.
             builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
         }
@@ -273,8 +274,8 @@ impl CredentialProvider for Bridge {
 
 impl Bridge {
     async fn ask(&self) -> Result<(Arc<AwsCredential>, Option<SystemTime>), Fault> {
-        let provider = self.aws.credentials().ok_or_else(|| Fault::no_credentials(None))?;
-        let given = provider.provide_credentials().await.map_err(|error| Fault::no_credentials(Some(&error)))?;
+        let provider = self.aws.credentials().ok_or_else(|| self.aws.no_credentials(None))?;
+        let given = provider.provide_credentials().await.map_err(|error| self.aws.no_credentials(Some(&error)))?;
         let credential = AwsCredential {
             key_id: given.access_key_id().into(),
             secret_key: given.secret_access_key().into(),

@@ -210,7 +210,7 @@ mod tests {
     fn with_serde(library: &str, parameters: &[(&str, &str)]) -> StorageDescriptor {
         let words = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let serde = SerDeInfo::builder().serialization_library(library).set_parameters(Some(words.collect())).build();
-        StorageDescriptor::builder().location("s3://x/").serde_info(serde).build()
+        StorageDescriptor::builder().location("s3://x/").input_format(convert::INPUT).serde_info(serde).build()
     }
 
     #[test]
@@ -223,6 +223,9 @@ mod tests {
         assert_eq!(told("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", &[]), Layout::Parquet);
         assert_eq!(told(CSV_SERDE, &[]), Layout::Csv(csv.clone()));
         assert_eq!(told(CSV_SERDE, &[("separatorChar", ";")]), Layout::Csv(CsvLayout { separator: b';', ..csv }));
+        let mut hudi = with_serde("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", &[]);
+        hudi.input_format = Some("org.apache.hudi.hadoop.HoodieParquetInputFormat".into());
+        assert_ne!(layout(Some(&hudi), &[]), Layout::Parquet);
         for (library, parameters, expected) in [
             (CSV_SERDE, &[("quoteChar", "''")][..], "CSV with a separator"),
             ("org.openx.data.jsonserde.JsonSerDe", &[], "JSON"),

@@ -211,6 +211,35 @@ async fn others_words_stay_and_old_partitions_get_promoted_types() {
     assert_eq!(convert::entry(&partitions[0]), entry("a", 1));
 }
 
+/// A cascade reads locations that others may just have moved: it must not write those back that this change moves itself, and
+/// need not write those that have the columns.
+#[tokio::test]
+async fn a_cascade_leaves_alone_what_is_written_whole_after_it() {
+    for moves in [true, false] {
+        let glue = glue_with(2).await;
+        let from = glue.table("logs", "t").await.unwrap().unwrap();
+        let mut to = from.clone().with_watermark(1);
+        to.columns[0].hive_type = "bigint".into();
+        let moved =
+            days(0, 2).into_iter().map(|day| PartitionChange { from: Some(entry("a", 1)), to: entry("z", 2), ..day });
+        let partitions = if moves { moved.collect() } else { Vec::new() };
+        let promoted = changes(&glue, Some(TableChange::Update { from, to }), partitions);
+        let before = glue.aws.requests().counts();
+        assert_eq!(glue.apply(&promoted).await.unwrap(), Applied::Done);
+        // GetTable, GetPartitions, one batch of partitions, UpdateTable
+        assert_eq!(glue.aws.requests().counts().since(&before).glue, 4, "{moves}");
+        let all = glue.all_partitions(NAME, true).await.unwrap();
+        let expected = if moves { entry("z", 2) } else { entry("a", 1) };
+        for there in &all {
+            assert_eq!(convert::entry(there), expected);
+            assert!(convert::has_columns(
+                there,
+                glue.get(NAME).await.unwrap().unwrap().storage_descriptor().unwrap().columns()
+            ));
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_others_did_is_told_and_repaired() {
     let mut rig = Rig::new(|_, _| Arc::new(glue()), true).await;
@@ -488,6 +517,9 @@ async fn tables_of_others_are_read_and_reference_tables_made() {
         (there.location.as_deref(), there.layout),
         (Some("s3://lake/logs/hosts/2/"), Layout::Csv(reference.layout.clone()))
     );
+    let of_another_lake = ReferenceTable { location: "s3://other/logs/hosts/2/".into(), ..reference.clone() };
+    let error = glue.publish_reference(&of_another_lake).await.unwrap_err();
+    assert!(error.kind() == Kind::Usage && error.message().contains("of another lake"), "{error:?}");
     reference.id = crate::table::TableId::new("logs", "t").unwrap();
     let error = glue.publish_reference(&reference).await.unwrap_err();
     assert!(error.kind() == Kind::Usage && error.message().contains("table logs.t is in Glue already"), "{error:?}");

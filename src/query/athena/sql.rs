@@ -3,7 +3,7 @@
 use super::literal::{Position, literal};
 use crate::error::{Error, Result};
 use crate::query::place::{Place, told};
-use crate::query::text::{begins_name, continues_name, quoted_length};
+use crate::query::text::{begins_name, comment_length, continues_name, quoted_length};
 use crate::query::{Bound, read_only};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -284,8 +284,7 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
         let (length, counts) = match c {
             '\'' | '"' | '`' => (quoted_length(rest, c), true),
             '-' if rest.starts_with("--") => (rest.find('\n').unwrap_or(rest.len()), false),
-            // Trino's comments do not nest
-            '/' if rest.starts_with("/*") => (rest[2..].find("*/").map_or(rest.len(), |end| end + 4), false),
+            '/' if rest.starts_with("/*") => (comment_length(rest), false),
             ':' if rest[1..].starts_with(begins_name) => (1 + name_length(&rest[1..]), true),
             c if begins_name(c) => (name_length(rest), true),
             c => (c.len_utf8(), !c.is_whitespace()),

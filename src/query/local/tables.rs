@@ -172,7 +172,9 @@ impl<'a> Tables<'a> {
         let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
         let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the tables in {folder}")))?;
         let tables = listed.common_prefixes.iter().filter_map(|path| path.filename());
-        let tables = tables.filter(|name| is_folder_name(name) && !name.starts_with('_'));
+        let references = self.config.references.iter().chain(&self.config.unpublished);
+        let copied: Vec<&str> = references.map(|reference| reference.name.as_str()).collect();
+        let tables = tables.filter(|name| is_folder_name(name) && !name.starts_with('_') && !copied.contains(name));
         let mut names: Vec<String> = tables.flat_map(|name| [name.to_owned(), format!("{name}{REJECTED}")]).collect();
         if database == self.config.database {
             let references = self.config.references.iter().chain(&self.config.unpublished);

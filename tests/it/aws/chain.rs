@@ -61,7 +61,7 @@ fn what_is_missing_is_told() {
     sandbox.run(&format!("{lake} --endpoint-url {url}")).fails(1, &["there are no AWS credentials", "AWS_PROFILE"]);
     sandbox.write(".aws/config", "[profile somebody]\nregion = us-east-1\n");
     let sandbox = sandbox.with("AWS_PROFILE", "nobody").with("AWS_REGION", "us-east-1");
-    sandbox.run(&lake).fails(1, &["there are no AWS credentials", "nobody"]);
+    sandbox.run(&lake).fails(1, &["there are no AWS credentials: the profile nobody gives none"]);
     let nowhere = sandbox.with("AWS_PROFILE", "").asking("http://127.0.0.1:9", &account);
     nowhere.run(&lake).fails(1, &["cannot reach S3 (s3:ListBucket on s3://", "--endpoint-url"]);
 }

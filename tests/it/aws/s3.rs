@@ -114,6 +114,14 @@ fn urls_that_are_none() {
         .run(&format!("files --lake s3a://{bucket}/x --table x"))
         .fails(2, &[&format!("hint: write s3://{bucket}/x")]);
     sandbox.run(&format!("files --lake s3://{bucket}/a//b --table x")).fails(2, &["cannot be a folder of a lake"]);
+    sandbox.write("firelake.toml", "lake = \"s3:/bucket/lake\"\n");
+    sandbox
+        .run("files --table x")
+        .fails(2, &["s3:/bucket/lake is neither a folder nor a URL", "write s3://bucket/lake"]);
+    let no_scheme = ["the endpoint \"127.0.0.1:9\" is no URL", "http://host:port"];
+    sandbox.run("files --lake s3://bucket/x --table x --endpoint-url 127.0.0.1:9").fails(2, &no_scheme);
+    let athena = "query --engine athena --endpoint-url 127.0.0.1:9 \"SELECT 1\"";
+    sandbox.run(athena).fails(2, &no_scheme);
     sandbox.run("files --lake gs://bucket/x --table x").fails(2, &["does not read gs: URLs"]);
     let inside = format!("compact --lake s3://{bucket}/a/lake --landing s3://{bucket}/a {SCHEMA}");
     sandbox.run(&inside).fails(2, &["the lake is inside its landing prefix"]);

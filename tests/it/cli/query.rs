@@ -1,5 +1,5 @@
 use super::compacted;
-use crate::support::process::Sandbox;
+use crate::support::process::{Sandbox, finish};
 use insta::assert_snapshot;
 
 const SQL: &str = "\"SELECT ts, status, nullif(status, 200) AS other, '' AS nothing, 'a, b' AS text FROM access WHERE status IN (200, 304) ORDER BY ts, path LIMIT 3\"";
@@ -145,4 +145,19 @@ fn the_listing_of_queries_and_the_text_of_one() {
         ORDER BY minute, status
         -- exit code 0
         "#);
+}
+
+/// A query that keeps every thread busy does not look up: the process ends all the same.
+#[test]
+fn a_busy_query_is_stopped() {
+    for signal in ["INT", "TERM"] {
+        let sandbox = compacted();
+        let line = "query --lake lake \"SELECT count(*) AS n FROM access a, access b, access c, access d, access e WHERE a.agent || b.path || c.path < d.path || e.path\"";
+        let child = sandbox.start(line);
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        let name = if signal == "INT" { "Ctrl-C" } else { "SIGTERM" };
+        finish(line, child).fails(130, &[&format!("stopped by {name}")]);
+    }
 }
