@@ -1,10 +1,10 @@
 //! Whether a table is what its ledger says, and the ledger whole. Reads everything it can reach, changes nothing.
 //!
-//! 1. [`books`]: every commit is there, undamaged, and they fit together: each object brought once, no file live twice.
-//! 2. [`files`]: every live file is there with its size and its rows.
-//! 3. [`landed`]: all that landed is listed and compared with what is compacted.
-//! 4. [`published`]: the catalog says what the ledger says, and its folders hold the live files.
-//! 5. [`deep`], if asked for: the inputs are read again, and what they give is compared with what the files hold.
+//! 1. `books`: every commit is there, undamaged, and they fit together: each object brought once, no file live twice.
+//! 2. `files`: every live file is there with its size and its rows.
+//! 3. `landed`: all that landed is listed and compared with what is compacted.
+//! 4. `published`: the catalog says what the ledger says, and its folders hold the live files.
+//! 5. `deep`, if asked for: the inputs are read again, and what they give is compared with what the files hold.
 //!
 //! What one step cannot check is told, and the next one checks what it still can.
 
