@@ -14,7 +14,7 @@ use chrono::{TimeDelta, Utc};
 use futures::future::try_join_all;
 use std::time::{Duration, Instant};
 
-const LOOKBACK: Duration = Duration::from_secs(72 * 3600);
+pub(super) const LOOKBACK: Duration = Duration::from_secs(72 * 3600);
 
 #[derive(clap::Args)]
 pub(super) struct Args {

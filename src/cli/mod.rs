@@ -7,10 +7,14 @@ mod demo;
 mod engine;
 mod files;
 mod generate;
+mod history;
 mod progress;
 mod queries;
 mod query;
 mod report;
+mod status;
+mod tables;
+mod verify;
 
 use crate::error::{Error, Kind, Result};
 use clap::{Parser, Subcommand};
@@ -29,7 +33,7 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; \
-3 an expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 4 over the scan budget; \
+3 an expectation or a check of verify does not hold, more rejected records than --max-rejected, or drift in the catalog; 4 over the scan budget; \
 75 try again later; 130 stopped by Ctrl-C.\n\n\
 A first look, with no AWS and no data of yours: firelake demo";
 
@@ -45,6 +49,12 @@ enum Command {
     Report(report::Args),
     /// Print a table's live files, for programs that read Parquet themselves
     Files(files::Args),
+    /// How tables stand: what is in them, what has landed and is not, what waits
+    Status(status::Args),
+    /// What happened to a table: its commits, where an object's records went, where a file came from
+    History(history::Args),
+    /// Check that a table is whole: ledger, files, landing zone, catalog
+    Verify(verify::Args),
     /// What the catalog says, what publishing would change, and what others changed
     Catalog(catalog::Args),
     /// Write a made-up access log as Firehose would deliver it
@@ -142,6 +152,9 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Queries(args) => queries::run(args),
         Command::Report(args) => report::run(args, engines).await,
         Command::Files(args) => files::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::History(args) => history::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Demo(args) => demo::run(args).await,

@@ -7,6 +7,7 @@
 //!
 //! Lost a race: the attempt is abandoned, never deleted, and what is still to do is planned again.
 
+mod again;
 mod fetch;
 mod order;
 mod plan;
@@ -15,6 +16,7 @@ mod thread;
 mod work;
 mod write;
 
+pub use again::{Again, read_again};
 pub use plan::{BatchLimits, Candidates, batches, candidates};
 pub use work::{Progress, WorkLimits};
 

@@ -1,20 +1,17 @@
 //! The scheduled run of one table: list, compact, publish.
 
+use super::listing::{Lister, Listing};
 use crate::catalog::{Catalog, Reach, publish};
-use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates, full_listing_is_due};
+use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
-use crate::landing::{self, LandedObject, has_date_folders};
 use crate::ledger::{Action, Appended, Commit, Ledger, Pins, Snapshot, Waiting};
 use crate::storage::{Location, RequestCounts, Stores};
 use crate::table::{FileSet, TableId, TableSchema};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Why nothing waits for an object any more.
-const GONE: &str = "it was deleted before it could be read";
 
 /// What a run of one table is told.
 pub struct CompactJob {
@@ -156,7 +153,7 @@ impl CompactJob {
             self.check_schema(state)?;
             self.check_landing(&ledger, state).await?;
         }
-        let listing = self.list(&landing, snapshot.as_ref()).await?;
+        let listing = Lister { lookback: self.lookback, now: self.now }.list(&landing, snapshot.as_ref()).await?;
         if snapshot.is_none() && !listing.objects.is_empty() {
             snapshot = Some(self.create(&ledger, &landing).await?);
         }
@@ -357,56 +354,6 @@ impl CompactJob {
         self.check_landing(ledger, &mut snapshot).await?;
         Ok(snapshot)
     }
-
-    /// Lists what may be new; objects that wait are looked at wherever they are.
-    async fn list(&self, landing: &[Location], snapshot: Option<&Snapshot>) -> Result<Listing> {
-        let mut listing = Listing { full: true, bounded_is_possible: true, ..Default::default() };
-        for prefix in landing {
-            let from = snapshot.and_then(|snapshot| self.bound(prefix, snapshot));
-            listing.full &= from.is_none();
-            let objects = landing::list(prefix, from).await?;
-            let below = |o: &LandedObject| prefix.relative(&o.path).is_some_and(has_date_folders);
-            listing.bounded_is_possible &= objects.iter().all(below);
-            if objects.is_empty() {
-                listing.empty.insert(prefix.url());
-            }
-            listing.objects.extend(objects);
-        }
-        self.list_waiting(landing, snapshot, &mut listing).await?;
-        Ok(listing)
-    }
-
-    async fn list_waiting(
-        &self,
-        landing: &[Location],
-        snapshot: Option<&Snapshot>,
-        listing: &mut Listing,
-    ) -> Result<()> {
-        let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
-        for url in snapshot.iter().flat_map(|snapshot| snapshot.waiting.keys()).filter(|url| !listed.contains(*url)) {
-            let prefix = landing.iter().find(|prefix| prefix.path_of(url).is_some());
-            let Some(prefix) = prefix else { continue };
-            match landing::head(prefix, url).await {
-                Ok(Some(object)) => listing.objects.push(object),
-                Ok(None) => listing.gone.push(Waiting { url: url.clone(), reason: GONE.into(), since: self.now }),
-                Err(_) => {} // it goes on waiting: one object must not block the rest
-            }
-        }
-        Ok(())
-    }
-
-    /// The delivery hour to list from; `None` where all must be listed.
-    fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<DateTime<Utc>> {
-        let newest = snapshot
-            .compacted
-            .iter()
-            .filter(|(url, _)| {
-                prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders))
-            })
-            .map(|(_, input)| input.delivered)
-            .max()?;
-        (!full_listing_is_due(snapshot, self.now)).then(|| newest - self.lookback)
-    }
 }
 
 /// Below two prefixes an object would be listed twice.
@@ -419,19 +366,6 @@ fn check_apart(prefixes: &[Location]) -> Result<()> {
                 .hint("name only the outer one: every object below it is an input"))
         }
     }
-}
-
-#[derive(Default)]
-struct Listing {
-    objects: Vec<LandedObject>,
-    /// Objects that waited and were deleted.
-    gone: Vec<Waiting>,
-    /// Landing prefixes with nothing listed below them.
-    empty: BTreeSet<String>,
-    /// Every prefix was listed from its beginning.
-    full: bool,
-    /// Date folders stand right below every prefix, so that the next listing may be bounded.
-    bounded_is_possible: bool,
 }
 
 fn empty_prefixes(landing: &[Location], listing: &Listing, snapshot: Option<&Snapshot>) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! - [`Ledger`]: loads the head (the newest checkpoint, then the commits since), appends with read-back and rebase. Outcomes are values: [`Appended`].
 //! - [`conflict`]: which winner makes my commit wrong. Pure.
 
+mod all;
 mod checkpoint;
 mod commit;
 mod conflict;

@@ -7,7 +7,7 @@
 //! | 2026-11-20 03:59:59.999 | `month = month` | `month=2026-11` |
 //! | any | none | (empty) |
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -62,6 +62,25 @@ impl Partition {
     pub fn of(keys: &[PartitionKey], time: DateTime<Utc>) -> Self {
         let path: Vec<String> = keys.iter().map(|key| format!("{}={}", key.name, key.value(time))).collect();
         Partition(path.join("/"))
+    }
+
+    /// When the newest event that belongs to it can have happened: the beginning of what comes after it. `None` for a table
+    /// without keys, and for values that these keys did not make.
+    pub fn end(&self, keys: &[PartitionKey]) -> Option<DateTime<Utc>> {
+        let values = self.values();
+        let value =
+            |transform| keys.iter().zip(&values).find(|(key, _)| key.transform == transform).map(|(_, value)| *value);
+        let date = |text: String| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
+        let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
+        let next = |months| move |date: NaiveDate| date.checked_add_months(Months::new(months)).map(midnight);
+        match (value(Transform::Day), value(Transform::Hour), value(Transform::Month), value(Transform::Year)) {
+            (Some(day), Some(hour), ..) => midnight(date(day.into())?)
+                .checked_add_signed(TimeDelta::hours(hour.parse::<u8>().ok()?.into()) + TimeDelta::hours(1)),
+            (Some(day), ..) => midnight(date(day.into())?).checked_add_signed(TimeDelta::days(1)),
+            (_, _, Some(month), _) => date(format!("{month}-01")).and_then(next(1)),
+            (.., Some(year)) => date(format!("{year}-01-01")).and_then(next(12)),
+            _ => None,
+        }
     }
 
     /// The Hive path, without slashes at its ends.
@@ -133,5 +152,27 @@ mod tests {
             assert_eq!(partition.path(), path);
             assert_eq!(partition.values().len(), keys.len());
         }
+    }
+
+    #[test]
+    fn ends_by_example() {
+        let time = DateTime::parse_from_rfc3339("2026-12-31T23:59:59.999Z").unwrap().to_utc();
+        let key = |transform| PartitionKey { name: format!("{transform:?}"), transform };
+        for (transforms, end) in [
+            (&[Transform::Day][..], Some("2027-01-01T00:00:00Z")),
+            (&[Transform::Day, Transform::Hour], Some("2027-01-01T00:00:00Z")),
+            (&[Transform::Month], Some("2027-01-01T00:00:00Z")),
+            (&[Transform::Year], Some("2027-01-01T00:00:00Z")),
+            (&[], None),
+        ] {
+            let keys: Vec<PartitionKey> = transforms.iter().map(|transform| key(*transform)).collect();
+            let ends = |time| Partition::of(&keys, time).end(&keys);
+            assert_eq!(ends(time), end.map(|end| end.parse().unwrap()), "{transforms:?}");
+            assert!(ends(time - TimeDelta::days(400)) < ends(time) || keys.is_empty());
+        }
+        let keys = [key(Transform::Day), key(Transform::Hour)];
+        let end = Partition::of(&keys, "2026-11-20T03:59:00Z".parse().unwrap()).end(&keys);
+        assert_eq!(end, Some("2026-11-20T04:00:00Z".parse().unwrap()));
+        assert_eq!(Partition("Day=soon".into()).end(&[key(Transform::Day)]), None);
     }
 }

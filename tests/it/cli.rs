@@ -7,6 +7,7 @@ mod files;
 mod help;
 mod query;
 mod report;
+mod verify;
 
 use crate::support::process::Sandbox;
 

@@ -7,6 +7,7 @@
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
+//! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -20,3 +21,4 @@ mod cli;
 mod exactly_once;
 mod support;
 mod truth;
+mod verify;

@@ -31,6 +31,7 @@ async fn compacted(options: &GenerateOptions) -> (Lake, Truth) {
     lake.put("reference/hosts.csv", hosts_csv()).await;
     lake.land(&made(options)).await;
     accounted(&lake.compact().await.unwrap(), &truth);
+    lake.is_clean().await;
     (lake, truth)
 }
 

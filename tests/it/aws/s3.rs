@@ -53,6 +53,24 @@ fn a_reference_may_be_on_s3() {
     assert_eq!(sandbox.ok(&format!("{query} \"SELECT name FROM hosts\"")).stdout, "name\none\n");
 }
 
+/// Of whichever catalog: the ledger says which.
+#[test]
+fn a_lake_on_s3_is_looked_at() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let (lake, landing) = (format!("s3://{bucket}/lake"), format!("s3://{bucket}/landing"));
+    sandbox.ok(&format!("{GENERATE} --landing {landing}"));
+    let whole = sandbox.ok(&format!("compact --lake {lake} --landing {landing} {SCHEMA} --catalog glue --json"));
+    let whole = summary(&whole.stdout);
+    let verified = summary(&sandbox.ok(&format!("verify --lake {lake} --deep --json")).stdout);
+    assert_eq!((&verified["clean"], &verified["rows"]), (&true.into(), &whole["rows_written"]));
+    assert_eq!((&verified["records_compared"], &verified["notes"]), (&whole["records_read"], &0.into()));
+    let status = summary(&sandbox.ok(&format!("status --lake {lake} --json")).stdout);
+    assert_eq!((&status["publishing_pending"], &status["lag"]["objects"]), (&false.into(), &0.into()));
+    sandbox.put(&bucket, "landing/2026/11/20/05/x", b"{}");
+    let landed = sandbox.ok(&format!("history --lake {lake} --object {landing}/2026/11/20/05/x")).stdout;
+    assert!(landed.contains("not yet compacted"), "{landed}");
+}
+
 /// One conditional create wins, over HTTP too.
 #[test]
 fn runs_at_once_take_each_object_once() {

@@ -17,6 +17,10 @@ fn help_of_the_program() {
           queries   List the named queries, or print the text of one
           report    Run queries and check what they expect of their answers, for CI
           files     Print a table's live files, for programs that read Parquet themselves
+          status    How tables stand: what is in them, what has landed and is not, what waits
+          history   What happened to a table: its commits, where an object's records went, where a file came
+                    from
+          verify    Check that a table is whole: ledger, files, landing zone, catalog
           catalog   What the catalog says, what publishing would change, and what others changed
           generate  Write a made-up access log as Firehose would deliver it
           demo      Generate, compact and query a small lake, and say what to try next
@@ -27,8 +31,8 @@ fn help_of_the_program() {
           -V, --version  Print version
 
         Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
-        expectation does not hold, more rejected records than --max-rejected, or drift in the catalog; 4
-        over the scan budget; 75 try again later; 130 stopped by Ctrl-C.
+        expectation or a check of verify does not hold, more rejected records than --max-rejected, or drift
+        in the catalog; 4 over the scan budget; 75 try again later; 130 stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
         -- exit code 0
@@ -273,6 +277,99 @@ fn help_of_report() {
 
         Exit codes: 0 all expectations hold; 1 a query broke; 2 wrong usage, and nothing was run; 3 an
         expectation does not hold.
+        -- exit code 0
+        ");
+}
+
+#[test]
+fn help_of_status() {
+    assert_snapshot!(Sandbox::new().shown("status -h"), @r"
+        $ firelake status -h
+        -- stdout
+        How tables stand: what is in them, what has landed and is not, what waits
+
+        Usage: firelake status [OPTIONS]
+
+        Options:
+              --lake <URL>       The lake: a folder, or its URL
+              --database <NAME>  The database of tables that name none [default: logs]
+              --config <FILE>    The configuration [default: firelake.toml, where there is one]
+              --table <NAME>     The table [default: every table of firelake.toml, or else of the database
+                                 in the lake]
+              --json             Print a JSON object a table
+          -h, --help             Print help (see more with '--help')
+
+        Exit code 0; 1 where objects wait, or where something could not be found out. Nothing is changed.
+
+        Examples:
+          firelake status
+          firelake status --lake lake --table access --json
+        -- exit code 0
+        ");
+}
+
+#[test]
+fn help_of_history() {
+    assert_snapshot!(Sandbox::new().shown("history -h"), @r"
+        $ firelake history -h
+        -- stdout
+        What happened to a table: its commits, where an object's records went, where a file came from
+
+        Usage: firelake history [OPTIONS]
+
+        Options:
+              --lake <URL>       The lake: a folder, or its URL
+              --database <NAME>  The database of tables that name none [default: logs]
+              --config <FILE>    The configuration [default: firelake.toml, where there is one]
+              --table <NAME>     The table [default: every table of firelake.toml, or else of the database
+                                 in the lake]
+              --limit <N>        The newest commits to list [default: 20]
+              --object <URL>     Where did the records of this landed object go?
+              --file <PATH>      Where did this file of the lake come from? A path, a URL, or its name alone
+              --json             Print JSON, an object a line
+          -h, --help             Print help (see more with '--help')
+
+        Examples:
+          firelake history --lake lake --table access
+          firelake history --lake lake --table access --object
+          landing/2026/11/20/09/web-1-2026-11-20-09-00-00-0f8fad5b.gz
+          firelake history --lake lake --table access --file
+          [uuid]-00000.parquet
+        -- exit code 0
+        ");
+}
+
+#[test]
+fn help_of_verify() {
+    assert_snapshot!(Sandbox::new().shown("verify -h"), @r"
+        $ firelake verify -h
+        -- stdout
+        Check that a table is whole: ledger, files, landing zone, catalog
+
+        Usage: firelake verify [OPTIONS]
+
+        Options:
+              --lake <URL>       The lake: a folder, or its URL
+              --database <NAME>  The database of tables that name none [default: logs]
+              --config <FILE>    The configuration [default: firelake.toml, where there is one]
+              --table <NAME>     The table [default: every table of firelake.toml, or else of the database
+                                 in the lake]
+              --deep             Read the landed objects again, and compare records and rows with what the
+                                 files hold
+              --json             Print a JSON object a finding, and one a table
+          -h, --help             Print help (see more with '--help')
+
+        Reads every commit, the end of every live file, all of the landing zone and the catalog; with --deep
+        the landed
+        objects and the files, whole. Changes nothing. A line a finding: failed, not checked, or a note.
+
+        Exit code 0 where the table is clean, 3 where a check failed, 1 where something could not be
+        checked.
+
+        Examples:
+          firelake verify --lake lake --table access
+          firelake verify --lake lake --table access --deep
+          firelake verify --json
         -- exit code 0
         ");
 }

@@ -8,6 +8,9 @@ use firelake::compact::{BatchLimits, WorkLimits};
 use firelake::error::Result;
 use firelake::jobs::compact::{CompactJob, CompactReport};
 use firelake::jobs::generate::{GenerateOptions, Object, objects};
+use firelake::jobs::history::HistoryJob;
+use firelake::jobs::status::{StatusJob, TableStatus};
+use firelake::jobs::verify::{VerifyJob, VerifyReport};
 use firelake::query::local::{LocalConfig, LocalEngine, Reference};
 use firelake::query::{Engine, Library};
 use firelake::storage::Location;
@@ -55,6 +58,51 @@ impl Lake {
         for object in objects {
             self.put(&format!("landing/{}", object.key), object.body.clone()).await;
         }
+    }
+
+    /// An object's bytes.
+    pub async fn get(&self, path: &str) -> Vec<u8> {
+        self.inner.get(&Path::from(path)).await.unwrap().bytes().await.unwrap().to_vec()
+    }
+
+    pub async fn delete(&self, path: &str) {
+        self.inner.delete(&Path::from(path)).await.unwrap();
+    }
+
+    /// The paths of the objects below a folder, in order.
+    pub async fn paths(&self, folder: &str) -> Vec<String> {
+        let listed: Vec<_> = self.inner.list(Some(&Path::from(folder))).try_collect().await.unwrap();
+        let mut paths: Vec<String> = listed.into_iter().map(|object| object.location.to_string()).collect();
+        paths.sort();
+        paths
+    }
+
+    pub async fn verify(&self, deep: bool) -> VerifyReport {
+        self.try_verify(deep).await.unwrap()
+    }
+
+    pub async fn try_verify(&self, deep: bool) -> Result<VerifyReport> {
+        let CompactJob { lake, table, landing, catalog, lookback, stores, .. } = self.job();
+        let watch = std::sync::Arc::new(|_: &'static str, _, _| {});
+        let job = VerifyJob { lake, table, landing, catalog, lookback, stores, deep, threads: 2, watch };
+        job.run().await
+    }
+
+    /// Checks that nothing is found, not even to be noted, also when all inputs are read again.
+    pub async fn is_clean(&self) {
+        let report = self.verify(true).await;
+        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+        assert!(report.commits > 1 && report.files > 0 && report.compared.unwrap() >= report.rows, "{report:?}");
+    }
+
+    pub async fn status(&self, now: DateTime<Utc>) -> TableStatus {
+        let CompactJob { lake, table, landing, catalog, lookback, settle, stores, .. } = self.job();
+        StatusJob { lake, table, landing, catalog, lookback, settle, stores, now }.run().await.unwrap()
+    }
+
+    pub fn history(&self) -> HistoryJob {
+        let CompactJob { lake, table, landing, stores, .. } = self.job();
+        HistoryJob { lake, table, landing, stores }
     }
 
     pub fn job(&self) -> CompactJob {

@@ -1,0 +1,245 @@
+//! How a table stands: what is in it, what has landed and is not in it, what waits, what is to be done.
+
+use super::listing::Lister;
+use crate::catalog::{Catalog, Changes, Reach, TableChange, plan};
+use crate::compact::candidates;
+use crate::error::{Error, Result};
+use crate::landing::LandedObject;
+use crate::ledger::{Ledger, LiveFile, Snapshot, Waiting};
+use crate::storage::{Location, Stores};
+use crate::table::{FileSet, Partition, PartitionKey, TableId, TableSchema};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How many objects that wait are named.
+const NAMED: usize = 10;
+/// Files of this size are what merging makes: they need none.
+const MERGED: u64 = 256 << 20;
+/// From so many small files on, a partition that still gets rows is due for merging, too.
+const OPEN_FILES: usize = 16;
+/// A partition is closed so long after its time is over.
+const CLOSED_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// What to look at.
+pub struct StatusJob {
+    /// The lake's folder.
+    pub lake: Location,
+    /// The table.
+    pub table: TableId,
+    /// Landing prefixes that are open already; the others of the ledger are opened by `stores`.
+    pub landing: Vec<Location>,
+    /// Opens landing prefixes.
+    pub stores: Stores,
+    /// Where it is published.
+    pub catalog: Arc<dyn Catalog>,
+    /// As for the scheduled run.
+    pub settle: TimeDelta,
+    /// As for the scheduled run.
+    pub lookback: TimeDelta,
+    /// The clock.
+    pub now: DateTime<Utc>,
+}
+
+/// How a table stands: the line that `status --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TableStatus {
+    /// The database.
+    pub database: String,
+    /// The table.
+    pub table: String,
+    /// Commits of the ledger.
+    pub commits: u64,
+    /// When the newest one was written, by its writer's clock.
+    pub committed_at: Option<DateTime<Utc>>,
+    /// Live files of the table, without those of rejected records.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Partitions with live files.
+    pub partitions: u64,
+    /// The newest event, where the schema has an event time.
+    pub newest_event: Option<String>,
+    /// The newest delivery of what is compacted.
+    pub newest_delivery: Option<DateTime<Utc>>,
+    /// What has landed and is not compacted; none where the landing zone could not be listed.
+    pub lag: Option<Lag>,
+    /// Objects that could not be read and wait.
+    pub objects_waiting: u64,
+    /// The first of them, and why they wait.
+    pub waiting: Vec<Waiting>,
+    /// Records that could not be decoded.
+    pub records_rejected: u64,
+    /// Their share of all records.
+    pub rejected_share: f64,
+    /// Partitions with several small files: closed ones, and open ones from 16 files on.
+    pub partitions_to_merge: u64,
+    /// Whether the catalog is behind the ledger; none where that could not be found out.
+    pub publishing_pending: Option<bool>,
+    /// When every landed object was listed last.
+    pub full_listing_at: Option<DateTime<Utc>>,
+    /// What could not be found out, and why.
+    pub problems: Vec<String>,
+}
+
+/// What the next run of compact would find.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Lag {
+    /// Objects that it would take, without those that wait.
+    pub objects: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// The oldest delivery of them.
+    pub oldest_delivery: Option<DateTime<Utc>>,
+    /// Objects that it would leave because they are too young.
+    pub objects_settling: u64,
+}
+
+impl TableStatus {
+    /// Whether somebody should look: objects wait, or something could not be found out.
+    pub fn needs_attention(&self) -> bool {
+        self.objects_waiting > 0 || !self.problems.is_empty()
+    }
+}
+
+impl StatusJob {
+    /// Looks, and changes nothing.
+    ///
+    /// # Errors
+    /// Usage: there is no such table. Ledger and those of the store where the ledger cannot be read.
+    pub async fn run(&self) -> Result<TableStatus> {
+        let folder = self.lake.join(self.table.database()).join(self.table.table());
+        let ledger = Ledger::new(&folder);
+        let mut snapshot = ledger.load().await?.ok_or_else(|| no_table(&self.lake, &self.table))?;
+        let schema = snapshot.schema()?;
+        let mut status = self.of_snapshot(&snapshot, &schema);
+        status.committed_at = ledger.commit(snapshot.head).await?.map(|commit| commit.at);
+        status.records_rejected = rejected(&ledger, &snapshot).await?;
+        status.rejected_share = share(status.records_rejected, status.rows);
+        match self.lag(&snapshot).await {
+            Ok(lag) => status.lag = Some(lag),
+            Err(error) => status.problems.push(error.chain().join(": ")),
+        }
+        match plan(&self.table, &folder, &ledger, self.catalog.as_ref(), &mut snapshot, Reach::Changed).await {
+            Ok(changes) => status.publishing_pending = Some(changes.iter().any(is_seen)),
+            Err(error) => status.problems.push(error.chain().join(": ")),
+        }
+        Ok(status)
+    }
+
+    fn of_snapshot(&self, snapshot: &Snapshot, schema: &TableSchema) -> TableStatus {
+        let live: Vec<&LiveFile> = snapshot.live(FileSet::Data).map(|(_, file)| file).collect();
+        TableStatus {
+            database: self.table.database().into(),
+            table: self.table.table().into(),
+            commits: snapshot.head + 1,
+            committed_at: None,
+            files: live.len() as u64,
+            bytes: live.iter().map(|file| file.bytes).sum(),
+            rows: live.iter().map(|file| file.rows).sum(),
+            partitions: live.iter().map(|file| &file.partition).collect::<BTreeSet<_>>().len() as u64,
+            newest_event: newest_event(&live, schema),
+            newest_delivery: snapshot.newest_delivery(),
+            lag: None,
+            objects_waiting: snapshot.waiting.len() as u64,
+            waiting: snapshot.waiting.values().take(NAMED).cloned().collect(),
+            records_rejected: 0,
+            rejected_share: 0.0,
+            partitions_to_merge: self.to_merge(snapshot, &schema.partitions),
+            publishing_pending: None,
+            full_listing_at: snapshot.full_listing_at,
+            problems: Vec::new(),
+        }
+    }
+
+    /// By the same listing as the scheduled run's.
+    async fn lag(&self, snapshot: &Snapshot) -> Result<Lag> {
+        let mut landing = Vec::new();
+        for url in &snapshot.pins.landing {
+            let prefix = self.stores.open_like(url, &self.landing).await?;
+            if prefix.url() != *url || !prefix.exists() {
+                return Err(Error::usage(format!("the landing folder {url} does not exist, or is a link now"))
+                    .hint("put it back, or mount it there"));
+            }
+            landing.push(prefix);
+        }
+        let listing = Lister { lookback: self.lookback, now: self.now }.list(&landing, Some(snapshot)).await?;
+        let found = candidates(listing.objects, snapshot, self.settle, self.now);
+        let new: Vec<&LandedObject> =
+            found.objects.iter().filter(|object| !snapshot.waiting.contains_key(&object.url)).collect();
+        Ok(Lag {
+            objects: new.len() as u64,
+            bytes: new.iter().map(|object| object.size).sum(),
+            oldest_delivery: new.iter().map(|object| object.delivered).min(),
+            objects_settling: found.settling as u64,
+        })
+    }
+
+    fn to_merge(&self, snapshot: &Snapshot, keys: &[PartitionKey]) -> u64 {
+        let mut small: BTreeMap<(FileSet, &Partition), usize> = BTreeMap::new();
+        for (path, file) in snapshot.files.iter().filter(|(_, file)| file.bytes < MERGED) {
+            *small.entry((FileSet::of_path(path), &file.partition)).or_default() += 1;
+        }
+        let by_day = [PartitionKey::by_day()];
+        let is_due = |((set, partition), files): &(&(FileSet, &Partition), &usize)| {
+            let keys = if *set == FileSet::Data { keys } else { &by_day };
+            let closed = partition.end(keys).is_some_and(|end| end + CLOSED_AFTER <= self.now);
+            **files >= if closed { 2 } else { OPEN_FILES }
+        };
+        small.iter().filter(is_due).count() as u64
+    }
+}
+
+/// The error for a table that is not in a lake.
+pub(super) fn no_table(lake: &Location, table: &TableId) -> Error {
+    Error::usage(format!("there is no table {table} in {lake}")).hint(format!(
+        "firelake query --lake {lake} --database {} \"SHOW TABLES\" lists what there is",
+        table.database()
+    ))
+}
+
+/// What readers of the catalog would notice: not a watermark that moves.
+fn is_seen(changes: &Changes) -> bool {
+    let of_table = match &changes.definition {
+        Some(TableChange::Create(_)) => true,
+        Some(TableChange::Update { from, to }) => !from.reads_like(to),
+        None => false,
+    };
+    of_table || !changes.partitions.is_empty()
+}
+
+fn newest_event(live: &[&LiveFile], schema: &TableSchema) -> Option<String> {
+    let column = schema.event_time.and_then(|at| schema.columns.get(at))?;
+    let bounds = live.iter().filter_map(|file| file.stats.get(&column.name)?.max.as_ref()?.as_str());
+    bounds.max().map(str::to_owned)
+}
+
+/// Records, not rows: a record of more than a chunk is several rows. Files know their largest chunk; where one has several,
+/// its commit's count is read.
+async fn rejected(ledger: &Ledger, snapshot: &Snapshot) -> Result<u64> {
+    let mut by_commit: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
+    for (_, file) in snapshot.live(FileSet::Rejected) {
+        let chunks = file.stats.get("chunk").and_then(|stats| stats.max.as_ref()?.as_u64());
+        let (rows, whole) = by_commit.entry(file.commit).or_insert((0, true));
+        *rows += file.rows;
+        *whole &= chunks == Some(0);
+    }
+    let mut records = 0;
+    for (number, (rows, whole)) in by_commit {
+        records += match whole {
+            true => rows,
+            false => ledger.commit(number).await?.map_or(rows, |commit| commit.counts.records_rejected),
+        };
+    }
+    Ok(records)
+}
+
+fn share(rejected: u64, rows: u64) -> f64 {
+    match rejected + rows {
+        0 => 0.0,
+        all => rejected as f64 / all as f64,
+    }
+}
