@@ -109,6 +109,10 @@ impl Run {
         match self.client.start(&self.statement.sql, &token, &self.asking).await {
             Ok(id) => Ok(id),
             Err(NotStarted::Invalid(message)) => Err(self.failed().to_start(&message).await),
+            // every retry had the same token: it is one query, if it is any
+            Err(NotStarted::Other(error)) if error.message().starts_with("cannot reach") => {
+                Err(error.context("it is not known whether Athena runs the query: its history in the workgroup tells"))
+            }
             Err(NotStarted::Other(error)) => Err(error),
         }
     }

@@ -58,6 +58,7 @@ impl Statement {
         let text = query.text();
         let tokens = tokens(text);
         let (question, begin) = question(query, &tokens)?;
+        without_parameters(query, question)?;
         one_statement(query, &tokens)?;
         let start = tokens.first().map_or(0, |token| token.range.start);
         let mut edits = vec![Edit { range: 0..start, text: String::new() }];
@@ -83,6 +84,18 @@ impl Statement {
         let piece = self.pieces.iter().rev().find(|piece| piece.sent <= offset)?;
         let within = if piece.is_copy { offset - piece.sent } else { 0 };
         Some(Place::of(query.text(), piece.written + within))
+    }
+}
+
+/// SHOW and DESCRIBE are read by another parser than questions are, in which a literal may mean something else.
+fn without_parameters(query: &Bound, question: Question) -> Result<()> {
+    match (question, query.uses().next()) {
+        (Question::Columns | Question::Lines, Some((name, _))) => Err(Error::query(format!(
+            "{}: SHOW and DESCRIBE take no parameters, and this one uses :{name}",
+            query.origin
+        ))
+        .hint("write the name or the pattern itself")),
+        _ => Ok(()),
     }
 }
 
@@ -398,6 +411,8 @@ mod tests {
 
     #[test]
     fn only_questions_are_sent() {
+        let with_parameter = sent("SHOW TABLES :x", &[("x", "a")], None).unwrap_err();
+        assert!(with_parameter.message().contains("take no parameters, and this one uses :x"), "{with_parameter}");
         use Question::*;
         for (text, expected) in [
             ("select 1", Rows),
