@@ -16,8 +16,8 @@ use crate::config::has_scheme;
 use crate::error::{Error, Kind, Result, causes};
 use local::DurableLocal;
 pub(crate) use local::is_left_behind;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use s3::S3;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -202,6 +202,16 @@ impl Location {
     /// Whether `other` is this folder or lies below it.
     pub fn contains(&self, other: &Location) -> bool {
         self.root == other.root && (self.prefix == other.prefix || self.relative(&other.prefix).is_some())
+    }
+
+    /// Whether an object of this size is there. To be asked after a store said that one is: on S3 a 409 says so as well, where
+    /// nothing landed.
+    pub async fn holds(&self, path: &Path, bytes: u64) -> object_store::Result<bool> {
+        match self.store.head(path).await {
+            Ok(there) => Ok(there.size == bytes),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether this is a folder of this machine's disk.

@@ -16,7 +16,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -42,6 +42,8 @@ const ZSTD_LEVEL: i32 = 3;
 const FILE_BYTES: u64 = 256 << 20;
 /// Encoded bytes that are kept before an upload in parts begins; smaller files are one PUT.
 const PART_BYTES: usize = 8 << 20;
+/// How often a small file is put that the store says is there, and is not.
+const CREATES: usize = 3;
 
 /// Rows of one object for one partition.
 pub(super) struct Piece {
@@ -418,13 +420,29 @@ impl OpenFile {
         })
     }
 
-    /// A small file: one conditional PUT. The path is of a fresh attempt, so "already exists" can only be our own PUT, whose
-    /// answer was lost and which the store's client sent again.
+    /// A small file: one conditional PUT.
     fn put(&self, bytes: Vec<u8>) -> Result<()> {
+        Handle::current().block_on(self.put_new(bytes.into())).map_err(|e| self.unwritable(e))
+    }
+
+    /// The path is of a fresh attempt, so what exists there can only be of our own PUT, whose answer was lost and which the
+    /// store's client sent again. Whether it does exist must be looked at: the commit will name it.
+    async fn put_new(&self, bytes: PutPayload) -> object_store::Result<()> {
         let path = self.location.path(&self.path);
-        match Handle::current().block_on(self.location.store().put_opts(&path, bytes.into(), PutMode::Create.into())) {
-            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
-            Err(error) => Err(self.unwritable(error)),
+        let mut tries = CREATES;
+        loop {
+            tries -= 1;
+            match self.location.store().put_opts(&path, bytes.clone(), PutMode::Create.into()).await {
+                Err(refused @ object_store::Error::AlreadyExists { .. }) => {
+                    if self.location.holds(&path, bytes.content_length() as u64).await? {
+                        return Ok(());
+                    }
+                    if tries == 0 {
+                        return Err(refused);
+                    }
+                }
+                done => return done.map(drop),
+            }
         }
     }
 

@@ -39,7 +39,10 @@ impl Copy {
             false => table.store().copy(&self.from, &self.to).await,
         };
         let copied = match copied {
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            // another publisher's; on S3 also a 409 where nothing landed, and readers would miss the file
+            Err(refused @ object_store::Error::AlreadyExists { .. }) => {
+                table.holds(&self.to, self.bytes).await.and_then(|there| there.then_some(()).ok_or(refused))
+            }
             copied => copied,
         };
         copied.map(|()| self.bytes).map_err(|error| {

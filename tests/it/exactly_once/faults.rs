@@ -79,6 +79,16 @@ async fn one_answer_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_write_is_said_to_exist_and_does_not() {
+    every_operation(When::Conflict, Lasts::Once).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_one_on_every_write_is_said_to_exist_and_does_not() {
+    every_operation(When::Conflict, Lasts::ForGood).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_process_dies_before_an_operation() {
     every_operation(When::Before, Lasts::ForGood).await;
 }

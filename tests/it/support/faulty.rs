@@ -18,6 +18,8 @@ pub enum When {
     Before,
     /// It happened, and the answer got lost: of a write all of it, of a read its second half.
     After,
+    /// A write is refused as if something were there, and nothing landed: S3's 409. All else goes well.
+    Conflict,
 }
 
 /// How many operations fail.
@@ -72,11 +74,12 @@ impl Faults {
         let Fault { at, when, lasts } = state.fault?;
         let when = match call {
             _ if call == at => when,
+            _ if call > at && lasts == Lasts::ForGood && when == When::Conflict => When::Conflict,
             _ if call > at && lasts == Lasts::ForGood => When::Before,
             _ => return None,
         };
         state.fired.push(format!("{operation} {path}"));
-        Some(when)
+        Some(when).filter(|when| *when != When::Conflict || ["put", "copy"].contains(&operation))
     }
 
     async fn around<T>(&self, operation: &str, path: &Path, call: impl Future<Output = Result<T>>) -> Result<T> {
@@ -84,6 +87,7 @@ impl Faults {
             None => call.await,
             Some(When::Before) => Err(failure()),
             Some(When::After) => call.await.and(Err(failure())),
+            Some(When::Conflict) => Err(conflict(path)),
         }
     }
 
@@ -98,9 +102,13 @@ impl Faults {
         match self.next(operation, path) {
             None => whole,
             Some(When::Before) => failed().boxed(),
-            Some(When::After) => whole.chain(failed()).boxed(),
+            Some(When::After | When::Conflict) => whole.chain(failed()).boxed(),
         }
     }
+}
+
+fn conflict(path: &Path) -> Error {
+    Error::AlreadyExists { path: path.to_string(), source: "409 Conflict".into() }
 }
 
 fn failure() -> Error {
@@ -140,7 +148,7 @@ impl ObjectStore for Faulty {
         match self.faults.next("get", location.as_ref()) {
             None => self.inner.get_opts(location, options).await,
             Some(When::Before) => Err(failure()),
-            Some(When::After) => cut(self.inner.get_opts(location, options).await?).await,
+            Some(When::After | When::Conflict) => cut(self.inner.get_opts(location, options).await?).await,
         }
     }
 
@@ -152,7 +160,9 @@ impl ObjectStore for Faulty {
         match self.faults.next("delete", "") {
             None => self.inner.delete_stream(locations),
             Some(When::Before) => stream::iter([Err(failure())]).boxed(),
-            Some(When::After) => self.inner.delete_stream(locations).map(|deleted| deleted.and(Err(failure()))).boxed(),
+            Some(When::After | When::Conflict) => {
+                self.inner.delete_stream(locations).map(|deleted| deleted.and(Err(failure()))).boxed()
+            }
         }
     }
 
