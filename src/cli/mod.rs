@@ -12,17 +12,16 @@ mod progress;
 mod queries;
 mod query;
 mod report;
+mod signals;
 mod status;
 mod tables;
 mod verify;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
 use engine::Engines;
+use signals::Signals;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
 /// Firehose in, Parquet lake out, SQL anywhere.
 #[derive(Parser)]
@@ -70,18 +69,12 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::internal("cannot start the runtime").caused_by(error)),
     };
-    let (told, stopped) = tokio::sync::oneshot::channel();
-    let heard = Arc::new(AtomicBool::new(false));
-    let hears = heard.clone();
-    std::thread::spawn(move || watch_signals(told, &hears));
+    let signals = Signals::listen();
     let outcome = runtime.block_on(async {
         let engines = Engines::default();
         let outcome = tokio::select! {
             outcome = run(cli.command, &engines) => outcome,
-            Ok(signal) = stopped => {
-                heard.store(true, Relaxed);
-                Err(cancelled(signal))
-            }
+            error = signals.stopped() => Err(error),
         };
         engines.close().await.iter().for_each(|note| eprintln!("{}", harmless(note)));
         outcome
@@ -91,57 +84,6 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if crate::output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
-    }
-}
-
-/// How long a busy command may go on after it was told to stop.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// Tells the command to stop, and ends the process where it does not hear: a query that keeps every thread busy does not look up.
-/// A second signal ends it at once.
-fn watch_signals(told: tokio::sync::oneshot::Sender<&'static str>, heard: &AtomicBool) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-    runtime.block_on(async {
-        let signal = signalled().await;
-        _ = told.send(signal);
-        let again = signalled();
-        tokio::pin!(again);
-        tokio::select! {
-            _ = &mut again => {}
-            () = tokio::time::sleep(GRACE) => {
-                if heard.load(Relaxed) {
-                    again.await;
-                    eprintln!("not waited for: a query may still run in Athena");
-                }
-            }
-        }
-        std::process::exit(fail_code(&cancelled(signal)));
-    });
-}
-
-fn cancelled(signal: &str) -> Error {
-    Error::new(Kind::Cancelled, format!("stopped by {signal}"))
-        .hint("nothing half-written is visible; run the same command again to go on")
-}
-
-fn fail_code(error: &Error) -> i32 {
-    tell(error);
-    error.kind().exit_code().into()
-}
-
-/// Until a person, a scheduler or a closed terminal wants this process to end; gives the word for it.
-async fn signalled() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => _ = signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => "Ctrl-C",
-        () = wait(SignalKind::terminate()) => "SIGTERM",
-        () = wait(SignalKind::hangup()) => "SIGHUP",
     }
 }
 

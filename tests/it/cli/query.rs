@@ -147,17 +147,40 @@ fn the_listing_of_queries_and_the_text_of_one() {
         "#);
 }
 
+const BUSY: &str = "query --lake lake \"SELECT count(*) AS n FROM access a, access b, access c, access d, access e WHERE a.agent || b.path || c.path < d.path || e.path\"";
+
+fn kill(signal: &str, child: &std::process::Child) {
+    assert!(
+        std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success()
+    );
+}
+
 /// A query that keeps every thread busy does not look up: the process ends all the same.
 #[test]
 fn a_busy_query_is_stopped() {
     for signal in ["INT", "TERM"] {
         let sandbox = compacted();
-        let line = "query --lake lake \"SELECT count(*) AS n FROM access a, access b, access c, access d, access e WHERE a.agent || b.path || c.path < d.path || e.path\"";
-        let child = sandbox.start(line);
+        let child = sandbox.start(BUSY);
         std::thread::sleep(std::time::Duration::from_secs(2));
-        let id = child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        kill(signal, &child);
         let name = if signal == "INT" { "Ctrl-C" } else { "SIGTERM" };
-        finish(line, child).fails(130, &[&format!("stopped by {name}")]);
+        finish(BUSY, child).fails(130, &[&format!("stopped by {name}")]);
     }
+}
+
+/// What was started to outlive its terminal does so, and can still be ended.
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_outlives_its_terminal() {
+    let sandbox = compacted();
+    sandbox.write("busy.sql", BUSY.split('"').nth(1).unwrap());
+    let mut command = std::process::Command::new("nohup");
+    command.args([env!("CARGO_BIN_EXE_firelake"), "query", "--lake", "lake", "-f", "busy.sql"]);
+    let piped = std::process::Stdio::piped;
+    let child = command.current_dir(sandbox.path("")).stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    kill("HUP", &child);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    kill("TERM", &child);
+    assert!(finish("nohup", child).exits(130).stderr.contains("stopped by SIGTERM"));
 }
