@@ -10,6 +10,7 @@ mod s3;
 pub(crate) use aws::TestConnections;
 pub use aws::{Aws, AwsOptions};
 pub use fault::{Fault, Meaning};
+pub(crate) use requests::CountingCalls;
 pub use requests::{Request, RequestCounts, Requests};
 
 use crate::config::has_scheme;

@@ -16,17 +16,14 @@ mod tests;
 use super::{Applied, Catalog, CatalogTable, Changes, PartitionEntry, TableChange};
 use super::{ForeignPartition, ForeignTable, ReferenceTable};
 use crate::error::{Error, Result};
-use crate::storage::{Aws, Request, Requests};
+use crate::storage::{Aws, CountingCalls, Request};
 use crate::table::Partition;
 use aws_sdk_glue::Client;
-use aws_sdk_glue::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_glue::config::{Builder as Config, ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_glue::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_glue::config::Builder as Config;
+use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::{DatabaseInput, Partition as GluePartition, PartitionValueList, Table, TableInput};
 use aws_smithy_async::time::StaticTimeSource;
-use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How long after the reading began a change that was decided on it is still sent.
@@ -60,7 +57,7 @@ impl GlueCatalog {
     /// Usage where nothing says which region.
     pub fn new(aws: &Aws) -> Result<Self> {
         let config = Config::from(&aws.sdk()?)
-            .interceptor(Counting(aws.requests().clone()))
+            .interceptor(CountingCalls(aws.requests().clone(), Request::Glue))
             // A corrected time of signing would be another one than that of the reading.
             .disable_clock_skew_correction(true)
             .build();
@@ -356,27 +353,6 @@ struct Signing(SystemTime);
 impl Signing {
     fn config(self) -> Config {
         Config::new().time_source(StaticTimeSource::new(self.0))
-    }
-}
-
-/// Counts requests as they leave, each retry too.
-#[derive(Debug)]
-struct Counting(Arc<Requests>);
-
-#[dyn_dispatch_hint]
-impl Intercept for Counting {
-    fn name(&self) -> &'static str {
-        "requests counted"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.count(Request::Glue);
-        Ok(())
     }
 }
 

@@ -1,5 +1,10 @@
 //! How many requests went where: what a run cost in requests, and whether its number follows the work (I8).
 
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use object_store::ClientOptions;
 use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService};
 use serde::Serialize;
@@ -126,6 +131,27 @@ impl fmt::Display for RequestCounts {
         let told = self.named().into_iter().filter(|(count, _)| *count > 0);
         let told: Vec<String> = told.map(|(count, name)| format!("{count} {name}")).collect();
         f.write_str(&told.join(", "))
+    }
+}
+
+/// Counts the calls of an SDK's client as they leave.
+#[derive(Debug)]
+pub(crate) struct CountingCalls(pub(crate) Arc<Requests>, pub(crate) Request);
+
+#[dyn_dispatch_hint]
+impl Intercept for CountingCalls {
+    fn name(&self) -> &'static str {
+        "requests counted"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.count(self.1);
+        Ok(())
     }
 }
 

@@ -1,14 +1,11 @@
 //! Athena's API: the calls that the engine makes, counted, with their errors in words.
 
 use crate::error::{Error, Result};
-use crate::storage::{Aws, Request, Requests};
-use aws_sdk_athena::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_athena::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_athena::error::{BoxError, SdkError};
+use crate::storage::{Aws, CountingCalls, Request};
+use aws_sdk_athena::error::SdkError;
 use aws_sdk_athena::operation::get_query_results::GetQueryResultsOutput;
 use aws_sdk_athena::operation::start_query_execution::StartQueryExecutionError;
 use aws_sdk_athena::types::{QueryExecution, QueryExecutionContext, ResultConfiguration};
-use std::sync::Arc;
 
 /// The catalog of Glue's tables, as Athena calls it.
 const CATALOG: &str = "AwsDataCatalog";
@@ -42,7 +39,7 @@ pub(super) enum NotStarted {
 impl Client {
     pub(super) fn new(aws: &Aws) -> Result<Self> {
         let config = aws_sdk_athena::config::Builder::from(&aws.sdk()?);
-        let counted = config.interceptor(Counting(aws.requests().clone())).build();
+        let counted = config.interceptor(CountingCalls(aws.requests().clone(), Request::Athena)).build();
         Ok(Client { sdk: aws_sdk_athena::Client::from_conf(counted), aws: aws.clone() })
     }
 
@@ -109,25 +106,5 @@ impl Client {
         let answer = asked.max_results(SOME_TABLES).send().await;
         let tables = answer.ok().and_then(|answer| answer.table_metadata_list).unwrap_or_default();
         tables.into_iter().map(|table| table.name).collect()
-    }
-}
-
-/// Counts requests as they leave.
-#[derive(Debug)]
-struct Counting(Arc<Requests>);
-
-impl Intercept for Counting {
-    fn name(&self) -> &'static str {
-        "Counting"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.count(Request::Athena);
-        Ok(())
     }
 }
