@@ -3,6 +3,7 @@
 #[path = "../../../tests/it/support/clocked.rs"]
 mod clocked;
 #[path = "../../../tests/it/support/faulty.rs"]
+#[allow(dead_code, reason = "integration tests use more of it")]
 mod faulty;
 
 use super::*;
@@ -15,6 +16,7 @@ use clocked::{Clock, Clocked};
 use faulty::{Fault, Faults, Faulty, Lasts, When};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
+use object_store::path::Path;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use uuid::Uuid;
@@ -132,8 +134,6 @@ impl Lab {
     }
 }
 
-use object_store::path::Path;
-
 fn fates(report: &GcReport) -> [usize; 3] {
     [Fate::Condemn, Fate::Keep, Fate::Delete]
         .map(|fate| report.garbage.iter().filter(|judged| judged.fate == fate).count())
@@ -208,8 +208,6 @@ async fn a_dry_run_changes_nothing() {
 #[tokio::test]
 async fn who_asked_the_catalog_before_reads_to_the_end() {
     for (make, sabotage) in CATALOGS.into_iter().flat_map(|make| [(make, None), (make, Some(Broken::GcOneStep))]) {
-        let mut lab = Lab::with_garbage(make, true).await;
-        lab.clock.advance(GRACE + TimeDelta::seconds(1));
         // The commit was so long ago, and publishing it failed until now: the catalog still names what is dead.
         let mut late = Lab::with_garbage(make, true).await;
         late.rig.commit("-1 +1").await;
@@ -236,9 +234,8 @@ async fn who_asked_the_catalog_before_reads_to_the_end() {
 /// What the catalog names stays, also where only somebody else's partition names it, and long after it was condemned.
 #[tokio::test]
 async fn what_the_catalog_names_stays() {
-    for (make, sabotage) in CATALOGS.into_iter().flat_map(|make| [(make, None), (make, Some(Broken::GcWithoutCatalog))])
-    {
-        let mut lab = Lab::with_garbage(make, true).await;
+    for sabotage in [None, Some(Broken::GcWithoutCatalog)] {
+        let lab = Lab::with_garbage(CATALOGS[1], true).await;
         let dead = format!("data/{}/dt=1/", lab.rig.attempts[1]);
         let changes = Changes {
             database: "logs".into(),
@@ -416,7 +413,7 @@ fn file(path: String) -> DataFile {
 async fn paused(lab: &Lab) -> (Snapshot, Commit) {
     let (base, attempt) = (lab.rig.history.last().unwrap().clone(), Uuid::now_v7());
     let path = format!("data/{attempt}/dt=1/{attempt}-00000.parquet");
-    lab.rig.store.put(&lab.rig.table.path(&path), "x".into()).await.unwrap();
+    lab.rig.store.put(&lab.rig.table.path(&path), path.clone().into()).await.unwrap();
     (base, commit(attempt, &[path.as_str()], &[]))
 }
 
