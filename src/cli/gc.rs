@@ -79,22 +79,29 @@ fn lines(table: &TableId, grace: Span, report: &GcReport) -> Vec<String> {
     lines.extend(groups.into_iter().map(|((fate, why), group)| group_line(report, fate, why, &group)));
     if let Some(first) = report.unknown.first() {
         let unknown = counted(report.unknown.len() as u64, "object");
-        lines.push(format!("  unknown   {unknown} that firelake did not write stay, such as {first}"));
+        lines.push(format!("  unknown   {unknown} that firelake did not write, such as {first}: never touched"));
     }
-    let deletes = report.garbage.iter().any(|judged| judged.fate == Fate::Delete);
-    lines.push(match (report.dry_run, report.commit) {
-        (true, _) => "nothing was changed; with --yes it is done".into(),
-        (false, Some(commit)) => {
-            format!("{} ({}) deleted; commit {commit}", deleted(report), bytes(report.bytes_deleted))
-        }
-        (false, None) if deletes => format!("{} ({}) deleted", deleted(report), bytes(report.bytes_deleted)),
-        (false, None) => "nothing to condemn or to delete".into(),
-    });
+    lines.push(outcome(report));
     lines
 }
 
-fn deleted(report: &GcReport) -> String {
-    counted(report.files_deleted, "file")
+/// What was done, or would be.
+fn outcome(report: &GcReport) -> String {
+    let files = |fate| report.garbage.iter().filter(|one| one.fate == fate).map(|one| one.files).sum::<u64>();
+    let (condemned, due) = (files(Fate::Condemn), files(Fate::Delete));
+    let mut done = Vec::new();
+    if let Some(commit) = report.commit.filter(|_| condemned > 0) {
+        done.push(format!("{} condemned by commit {commit}", counted(condemned, "file")));
+    }
+    if report.files_deleted > 0 {
+        done.push(format!("{} ({}) deleted", counted(report.files_deleted, "file"), bytes(report.bytes_deleted)));
+    }
+    match (report.dry_run, done.is_empty()) {
+        (true, _) if condemned + due > 0 => "nothing was changed: with --yes it is done".into(),
+        (true, _) => "nothing to condemn or to delete as of that time; nothing was changed".into(),
+        (false, true) => "nothing to condemn or to delete".into(),
+        (false, false) => done.join("; "),
+    }
 }
 
 fn group_line(report: &GcReport, fate: Fate, why: Why, group: &[&Judged]) -> String {

@@ -30,6 +30,12 @@ pub(super) async fn check(folder: &Location, books: &Books, watch: &Watch, repor
     if let Some(first) = inventory.unknown.first() {
         let objects = counted(inventory.unknown.len(), "object");
         let told = format!("{objects} that firelake did not write, such as this one");
-        report.add(Verdict::Note, Check::File, folder.url_of(&first.key), told, "nothing reads or deletes them");
+        report.add(
+            Verdict::Note,
+            Check::File,
+            folder.url_of(&first.key),
+            told,
+            "firelake never deletes them: remove them, if nobody needs them",
+        );
     }
 }

@@ -33,15 +33,67 @@ fn for_people() {
     }
     sandbox.write("lake/logs/access/data/notes.txt", "mine");
     let shown = |line: &str| still(&sandbox.shown(line));
-    assert_snapshot!(shown("gc --lake lake"), @"");
+    assert_snapshot!(shown("gc --lake lake"), @r"
+        $ firelake gc --lake lake
+        -- stdout
+        logs.access: as of [moment] by the store's clock, grace 4h
+          keep      2 files ([size]) in 1 folder: written, or live, less than the grace ago
+          unknown   1 object that firelake did not write, such as data/notes.txt: never touched
+        nothing to condemn or to delete as of that time; nothing was changed
+        -- exit code 0
+        ");
     sleep(Duration::from_millis(1100));
-    assert_snapshot!(shown("gc --lake lake --grace 0s --yes"), @"");
-    assert_snapshot!(shown("gc --lake lake --table access --yes"), @"");
+    assert_snapshot!(shown("gc --lake lake --grace 0s --yes"), @r"
+        $ firelake gc --lake lake --grace 0s --yes
+        -- stdout
+        logs.access: as of [moment] by the store's clock, grace 0s
+          condemn   2 files ([size]) in 1 folder: a published copy of an earlier state
+          unknown   1 object that firelake did not write, such as data/notes.txt: never touched
+        2 files condemned by commit 5
+        -- stderr
+        warning: a grace below 4h: queries that are still running may lose their files
+        -- exit code 0
+        ");
+    assert_snapshot!(shown("gc --lake lake --table access --yes"), @r"
+        $ firelake gc --lake lake --table access --yes
+        -- stdout
+        logs.access: as of [moment] by the store's clock, grace 4h
+          keep      2 files ([size]) in 1 folder: condemned at [moment], to be deleted from [moment] on
+          unknown   1 object that firelake did not write, such as data/notes.txt: never touched
+        nothing to condemn or to delete
+        -- exit code 0
+        ");
     sleep(Duration::from_millis(1100));
-    assert_snapshot!(shown("gc --lake lake --grace 0s --yes"), @"");
-    assert_snapshot!(shown("gc --lake lake --grace 0s --yes"), @"");
+    assert_snapshot!(shown("gc --lake lake --grace 0s --yes"), @r"
+        $ firelake gc --lake lake --grace 0s --yes
+        -- stdout
+        logs.access: as of [moment] by the store's clock, grace 0s
+          delete    2 files ([size]) in 1 folder: condemned at [moment]
+          unknown   1 object that firelake did not write, such as data/notes.txt: never touched
+        2 files ([size]) deleted
+        -- stderr
+        warning: a grace below 4h: queries that are still running may lose their files
+        -- exit code 0
+        ");
+    assert_snapshot!(shown("gc --lake lake --grace 0s --yes"), @r"
+        $ firelake gc --lake lake --grace 0s --yes
+        -- stdout
+        logs.access: as of [moment] by the store's clock, grace 0s
+          no garbage
+          unknown   1 object that firelake did not write, such as data/notes.txt: never touched
+        nothing to condemn or to delete
+        -- stderr
+        warning: a grace below 4h: queries that are still running may lose their files
+        -- exit code 0
+        ");
     assert!(!sandbox.path("lake/logs/access/data/p2").exists(), "an empty folder");
-    assert_snapshot!(shown("verify --lake lake"), @"");
+    assert_snapshot!(shown("verify --lake lake"), @r"
+        $ firelake verify --lake lake
+        -- stdout
+        logs.access: note: file://[dir]/lake/logs/access/data/notes.txt: 1 object that firelake did not write, such as this one; firelake never deletes them: remove them, if nobody needs them
+        logs.access: clean: 10 commits, 4 files, 67 rows
+        -- exit code 0
+        ");
     sandbox.run("gc --lake lake --table nothing").fails(2, &["there is no table logs.nothing"]);
     sandbox.run("gc --lake lake --grace soon").exits(2).says(&["write it as 72h, 15m or 0s"]);
 }
