@@ -120,7 +120,7 @@ impl Lab {
     }
 
     /// Grace after grace until nothing is left to do.
-    async fn to_the_end(&mut self) {
+    async fn finishes(&mut self) {
         for _ in 0..3 {
             self.clock.advance(GRACE + TimeDelta::seconds(1));
             self.gc().await;
@@ -171,7 +171,7 @@ async fn in_two_steps_a_grace_apart_and_to_the_second() {
         lab.clock.advance(TimeDelta::seconds(1));
         assert!(lab.gc().await.files_deleted > 0);
         assert_eq!(lab.garbage().await, Vec::<String>::new());
-        lab.to_the_end().await;
+        lab.finishes().await;
     }
 }
 
@@ -180,7 +180,7 @@ async fn a_table_without_keys() {
     for make in CATALOGS {
         let mut lab = Lab::with_garbage(make, false).await;
         assert!(lab.garbage().await.len() > 3, "{:?}", lab.garbage().await);
-        lab.to_the_end().await;
+        lab.finishes().await;
     }
 }
 
@@ -206,7 +206,7 @@ async fn a_dry_run_changes_nothing() {
 
 /// A query that asked the catalog just before its partition moved finds its files for as long as the grace.
 #[tokio::test]
-async fn who_asked_the_catalog_before_reads_to_the_end() {
+async fn who_asked_the_catalog_before_reads_finishes() {
     for (make, sabotage) in CATALOGS.into_iter().flat_map(|make| [(make, None), (make, Some(Broken::GcOneStep))]) {
         // The commit was so long ago, and publishing it failed until now: the catalog still names what is dead.
         let mut late = Lab::with_garbage(make, true).await;
@@ -272,7 +272,7 @@ async fn what_firelake_did_not_write_is_never_touched() {
     for path in &foreign {
         lab.rig.store.put(&lab.rig.table.path(path), "x".into()).await.unwrap();
     }
-    lab.to_the_end().await;
+    lab.finishes().await;
     let report = lab.gc().await;
     assert_eq!(report.unknown.iter().cloned().collect::<BTreeSet<_>>(), foreign.clone().into());
     assert!(lab.all_there(&foreign.iter().map(|path| lab.rig.table.path(path)).collect()).await);
@@ -298,7 +298,7 @@ async fn every_operation(when: When, lasts: Lasts) {
             operations = operations.max(if failed.is_empty() { operations } else { at + 1 });
             fired.extend(failed);
         }
-        lab.to_the_end().await;
+        lab.finishes().await;
         if fired.is_empty() {
             break;
         }
@@ -400,7 +400,7 @@ async fn a_catalog_that_fails_at_any_call_stops_all() {
             lab.whole().await;
         }
         lab.catalog = inner;
-        lab.to_the_end().await;
+        lab.finishes().await;
     }
 }
 
@@ -436,7 +436,7 @@ async fn a_paused_run_cannot_commit_what_was_condemned_and_plans_again() {
         assert!(matches!(lab.rig.ledger.append(&mut base, again).await.unwrap(), Appended::Committed(_)));
         lab.whole().await;
         lab.rig.publish_all().await;
-        lab.to_the_end().await;
+        lab.finishes().await;
     }
 }
 
@@ -494,7 +494,7 @@ async fn gc_races_gc_and_a_late_commit() {
             Appended::Conflict { .. } => beaten += 1,
         }
         lab.whole().await;
-        lab.to_the_end().await;
+        lab.finishes().await;
     }
     assert!(landed > 5 && beaten > 5, "{landed} landed, {beaten} beaten");
 }
