@@ -3,7 +3,7 @@
 use super::common::{bytes, count, counted, print};
 use super::status::time;
 use super::tables::{Opened, TablesArgs, json_line};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jobs::history::{FileHistory, HistoryJob, ListedCommit, MadeFile, ObjectHistory};
 use crate::ledger::Action;
 use crate::storage::Location;
@@ -36,10 +36,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     if args.object.is_none() && args.file.is_none() {
         return Ok(opened.each(async |table| list(&args, &job(&opened, table).await?).await).await);
     }
-    let [table] = &opened.tables[..] else {
-        let names: Vec<&str> = opened.tables.iter().map(TableId::table).collect();
-        return Err(Error::usage("which table?").hint(format!("pass --table with one of {}", names.join(", "))));
-    };
+    let table = opened.only()?;
     let job = job(&opened, table).await?;
     match (&args.object, &args.file) {
         (Some(object), _) => {

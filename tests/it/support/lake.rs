@@ -138,6 +138,7 @@ impl Lake {
             database: "logs".into(),
             references: vec![hosts],
             unpublished: Vec::new(),
+            as_of: None,
             aliases: Default::default(),
             catalog: None,
             stores: Default::default(),
