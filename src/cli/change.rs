@@ -96,7 +96,8 @@ pub(super) fn tally(tally: &Tally) -> String {
 pub(super) fn partitions(table: &TableId, moves: &[PartitionMove]) -> Vec<String> {
     let line = |change: &PartitionMove| {
         let sides = [(&change.out, "out"), (&change.back, "back")];
-        let sides = sides.iter().filter(|(side, _)| side.files > 0).map(|(side, word)| format!("{word} {}", tally(side)));
+        let sides =
+            sides.iter().filter(|(side, _)| side.files > 0).map(|(side, word)| format!("{word} {}", tally(side)));
         let name = format!("{}{}", table.table(), if change.rejected { "_rejected" } else { "" });
         let partition = if change.partition.is_empty() { "(the whole table)" } else { &change.partition };
         format!("    {name} {partition}: {}", sides.collect::<Vec<_>>().join(", "))

@@ -10,8 +10,10 @@ use crate::jobs::change::ChangeJob;
 use crate::jobs::expire::ExpirePlan;
 
 #[derive(clap::Args)]
-#[command(after_help = "A partition goes as a whole, once all of its time is older. The landed objects stay, and are not compacted again.\n\n\
-Examples:\n  firelake expire --table access --older-than 400d\n  firelake expire --table access --older-than 400d --yes")]
+#[command(
+    after_help = "A partition goes as a whole, once all of its time is older. The landed objects stay, and are not compacted again.\n\n\
+Examples:\n  firelake expire --table access --older-than 400d\n  firelake expire --table access --older-than 400d --yes"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     change: ChangeArgs,

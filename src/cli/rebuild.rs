@@ -10,10 +10,12 @@ use crate::jobs::change::ChangeJob;
 use crate::jobs::rebuild::{Rebuild, RebuildPlan};
 
 #[derive(clap::Args)]
-#[command(after_help = "Hours are hours of delivery, not of events, in UTC. Files hold records of several objects, so objects that share files \
+#[command(
+    after_help = "Hours are hours of delivery, not of events, in UTC. Files hold records of several objects, so objects that share files \
 with these are read again, too.\n\nExamples:\n  \
 firelake rebuild --table access --from 2026-11-20T03 --to 2026-11-20T05\n  \
-firelake rebuild --table access --from 2026-11-20 --to 2026-11-21 --yes")]
+firelake rebuild --table access --from 2026-11-20 --to 2026-11-21 --yes"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     change: ChangeArgs,
@@ -32,18 +34,16 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<u8> {
     if args.from.0 >= args.to.0 {
-        return Err(Error::usage("--from is not before --to")
-            .hint("--to is where the range ends, and no part of it: --from 2026-11-20T03 --to 2026-11-20T04 is one hour"));
+        return Err(Error::usage("--from is not before --to").hint(
+            "--to is where the range ends, and no part of it: --from 2026-11-20T03 --to 2026-11-20T04 is one hour",
+        ));
     }
     let opened = args.change.tables.open().await?;
     let job = args.change.job(&opened, opened.only()?, args.yes.yes).await?;
     let (bar, watch) = progress::bar();
     let threads = args.threads.map_or(WorkLimits::default().threads, usize::from);
-    let asked = Rebuild {
-        delivered: args.from.0..args.to.0,
-        work: WorkLimits { threads, ..WorkLimits::default() },
-        watch,
-    };
+    let asked =
+        Rebuild { delivered: args.from.0..args.to.0, work: WorkLimits { threads, ..WorkLimits::default() }, watch };
     let outcome = job.rebuild(&asked).await;
     bar.finish_and_clear();
     args.change.tell(&job, &outcome?, |plan| lines(&job, plan), "")

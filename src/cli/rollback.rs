@@ -9,9 +9,11 @@ use crate::jobs::rollback::RollbackPlan;
 use crate::ledger::AsOf;
 
 #[derive(clap::Args)]
-#[command(after_help = "The objects that go out wait, and the table is on hold: compact takes nothing until firelake resume.\n\n\
+#[command(
+    after_help = "The objects that go out wait, and the table is on hold: compact takes nothing until firelake resume.\n\n\
 Examples:\n  firelake history --table access\n  firelake rollback --table access --to 41\n  \
-firelake rollback --table access --to 2026-11-20T03:00:00Z --yes")]
+firelake rollback --table access --to 2026-11-20T03:00:00Z --yes"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     change: ChangeArgs,
@@ -34,10 +36,7 @@ fn lines(job: &ChangeJob, plan: &RollbackPlan) -> Vec<String> {
     let at = plan.to_at.map(|at| format!(" of {}", time(at))).unwrap_or_default();
     if !plan.changes {
         let hold = plan.hold.map(|hold| format!("; on hold since commit {hold}")).unwrap_or_default();
-        return vec![format!(
-            "{}: nothing to do: it holds what it held after commit {}{at}{hold}",
-            job.table, plan.to
-        )];
+        return vec![format!("{}: nothing to do: it holds what it held after commit {}{at}{hold}", job.table, plan.to)];
     }
     let mut lines = vec![
         format!("{}: back to commit {}{at}, from commit {}", job.table, plan.to, plan.head),

@@ -63,9 +63,8 @@ async fn load(ledger: &Ledger, snapshot: &Snapshot, origins: BTreeSet<u64>, made
     let mut commits = std::pin::pin!(ledger.each(origins));
     while let Some((number, commit)) = commits.next().await {
         let commit = commit?.ok_or_else(|| unnamed(number))?;
-        let of_commit = |file: &&crate::ledger::DataFile| {
-            snapshot.files.get(&file.path).is_some_and(|live| live.origin == number)
-        };
+        let of_commit =
+            |file: &&crate::ledger::DataFile| snapshot.files.get(&file.path).is_some_and(|live| live.origin == number);
         for file in commit.add.iter().filter(of_commit) {
             let inputs = commit.inputs_of(file).into_iter().map(|url| match urls.get(url) {
                 Some(known) => known.clone(),

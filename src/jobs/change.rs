@@ -99,8 +99,7 @@ impl ChangeJob {
 
     async fn publish(&self, ledger: &Ledger, snapshot: &mut Snapshot) -> Result<()> {
         let folder = self.folder();
-        let published =
-            publish(&self.table, &folder, ledger, self.catalog.as_ref(), snapshot, Reach::Changed).await;
+        let published = publish(&self.table, &folder, ledger, self.catalog.as_ref(), snapshot, Reach::Changed).await;
         published
             .map(drop)
             .map_err(|error| error.context(format!("{} is committed, publishing is pending", self.table)))

@@ -27,12 +27,7 @@ pub struct ListedFile {
 ///
 /// # Errors
 /// Usage: there is no such table, or no such state of it. Storage: files of an earlier state are gone.
-pub async fn files(
-    lake: &Location,
-    database: &str,
-    table: &str,
-    as_of: Option<AsOf>,
-) -> Result<Vec<ListedFile>> {
+pub async fn files(lake: &Location, database: &str, table: &str, as_of: Option<AsOf>) -> Result<Vec<ListedFile>> {
     let (name, set) = match table.strip_suffix("_rejected") {
         Some(name) => (name, FileSet::Rejected),
         None => (table, FileSet::Data),

@@ -150,9 +150,9 @@ impl ChangeJob {
 
 fn is_changed(object: &LandedObject, now: &Snapshot) -> bool {
     let other = |(then, now): (&String, &String)| then != now;
-    now.compacted.get(&object.url).is_some_and(|then| {
-        then.size != object.size || then.etag.as_ref().zip(object.etag.as_ref()).is_some_and(other)
-    })
+    now.compacted
+        .get(&object.url)
+        .is_some_and(|then| then.size != object.size || then.etag.as_ref().zip(object.etag.as_ref()).is_some_and(other))
 }
 
 fn tally(now: &Snapshot, together: &Together, set: FileSet) -> Tally {

@@ -49,8 +49,7 @@ impl ChangeJob {
         let plan = async |now: &Snapshot| {
             let hold = Hold::of(&ledger, now).await?;
             let resumes = hold.as_ref().map(|hold| hold.commit);
-            let commit = resumes
-                .map(|_| Commit { resumes, ..Commit::new(Action::Resume, self.now, &self.writer) });
+            let commit = resumes.map(|_| Commit { resumes, ..Commit::new(Action::Resume, self.now, &self.writer) });
             Ok((ResumePlan { hold, objects_waiting: now.waiting.len() as u64 }, commit))
         };
         self.change(&ledger, snapshot, plan).await

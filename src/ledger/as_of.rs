@@ -23,7 +23,8 @@ impl std::str::FromStr for AsOf {
         match text.parse() {
             Ok(number) => Ok(AsOf::Commit(number)),
             Err(_) => {
-                let Moment(time) = text.parse().map_err(|why: String| format!("a commit's number, or a moment: {why}"))?;
+                let Moment(time) =
+                    text.parse().map_err(|why: String| format!("a commit's number, or a moment: {why}"))?;
                 Ok(AsOf::Time(time))
             }
         }

@@ -101,8 +101,10 @@ impl<'a> Tables<'a> {
     fn only_now(&self, name: &str) -> Result<()> {
         match self.config.as_of {
             None => Ok(()),
-            Some(as_of) => Err(Error::usage(format!("the table {name} is none of firelake's, so nothing tells what it was as of {as_of}"))
-                .hint("leave --as-of away, or leave that table out of the query")),
+            Some(as_of) => Err(Error::usage(format!(
+                "the table {name} is none of firelake's, so nothing tells what it was as of {as_of}"
+            ))
+            .hint("leave --as-of away, or leave that table out of the query")),
         }
     }
 

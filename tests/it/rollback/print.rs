@@ -1,0 +1,1 @@
+//! What the commands print, with paths, ids, sizes and moments taken out.
