@@ -53,7 +53,7 @@ async fn a_state_whose_files_are_deleted_is_an_error() {
     assert!(error.kind() == Kind::Usage && error.message().contains("is not there"), "{error:?}");
 }
 
-/// A count of rows is in the ledger; a file that is gone is an error even so? It needs no file, and its answer is right.
+/// Numbers of commits are a table's own, so one of them means nothing to another table.
 #[tokio::test]
 async fn one_commit_number_is_of_one_table() {
     let Two { lake, .. } = two().await;

@@ -20,17 +20,16 @@ async fn every_operation(
     least: usize,
 ) {
     let faults = [
-        (When::Before, Lasts::Once),
         (When::After, Lasts::Once),
         (When::Before, Lasts::ForGood),
         (When::After, Lasts::ForGood),
         (When::Conflict, Lasts::Once),
     ];
+    let made = two().await;
+    begin(&made.lake).await;
     for (when, lasts) in faults {
         for at in 0.. {
-            let made = two().await;
-            let lake = &made.lake;
-            begin(lake).await;
+            let lake = &made.lake.fork();
             lake.faults.arm(Fault { at, when, lasts });
             let outcome = job(lake).await;
             let failed = lake.faults.disarm();

@@ -45,10 +45,20 @@ pub fn now() -> DateTime<Utc> {
 
 impl Lake {
     pub fn new(schema: &'static str) -> Lake {
-        let (inner, faults) = (Arc::new(InMemory::new()), Faults::default());
+        Lake::of(Arc::new(InMemory::new()), schema)
+    }
+
+    fn of(inner: Arc<InMemory>, schema: &'static str) -> Lake {
+        let faults = Faults::default();
         let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: inner.clone(), faults: faults.clone() });
         let place = |prefix| Location::in_store(store.clone(), "memory:///", prefix);
         Lake { lake: place("lake"), landing: place("landing"), faults, schema, batch: BatchLimits::default(), inner }
+    }
+
+    /// A copy of it that goes its own way.
+    pub fn fork(&self) -> Lake {
+        let copy = Lake::of(Arc::new(self.inner.fork()), self.schema);
+        Lake { batch: self.batch, ..copy }
     }
 
     /// The same lake, for another task.
