@@ -6,6 +6,7 @@ pub mod files;
 pub mod generate;
 pub mod history;
 mod listing;
+pub mod merge;
 pub mod references;
 pub mod status;
 pub mod tables;

@@ -7,6 +7,7 @@
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
+//! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
@@ -19,6 +20,7 @@ mod bad_input;
 mod both;
 mod cli;
 mod exactly_once;
+mod merge;
 mod support;
 mod truth;
 mod verify;

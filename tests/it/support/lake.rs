@@ -4,7 +4,7 @@ use super::faulty::{Faults, Faulty};
 use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
 use firelake::catalog::FileCatalog;
-use firelake::compact::{BatchLimits, WorkLimits};
+use firelake::compact::{BatchLimits, MergeLimits, WorkLimits};
 use firelake::error::Result;
 use firelake::jobs::compact::{CompactJob, CompactReport};
 use firelake::jobs::generate::{GenerateOptions, Object, objects};
@@ -28,6 +28,8 @@ pub struct Lake {
     pub faults: Faults,
     pub schema: &'static str,
     pub batch: BatchLimits,
+    /// Whether runs merge after compacting.
+    pub merge: bool,
     inner: Arc<InMemory>,
 }
 
@@ -46,7 +48,8 @@ impl Lake {
         let (inner, faults) = (Arc::new(InMemory::new()), Faults::default());
         let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: inner.clone(), faults: faults.clone() });
         let place = |prefix| Location::in_store(store.clone(), "memory:///", prefix);
-        Lake { lake: place("lake"), landing: place("landing"), faults, schema, batch: BatchLimits::default(), inner }
+        let (lake, landing, batch) = (place("lake"), place("landing"), BatchLimits::default());
+        Lake { lake, landing, faults, schema, batch, merge: true, inner }
     }
 
     /// Puts an object, past the faults.
@@ -117,6 +120,8 @@ impl Lake {
             lookback: TimeDelta::hours(72),
             add_landing: false,
             batch: self.batch,
+            merge: self.merge.then(MergeLimits::default),
+            shard: None,
             work: WorkLimits { threads: 1, ..WorkLimits::default() },
             now: now(),
             writer: "a test".into(),
