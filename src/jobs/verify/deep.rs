@@ -153,7 +153,7 @@ impl Group<'_> {
         let expired = self.inputs.len() - again.len();
         if expired > 0 {
             let all = counted(self.inputs.len(), "input");
-            let told = format!("its rows cannot all be compared: gone or changed are {expired} of its {all}");
+            let told = format!("not all of its rows can be compared: gone or changed are {expired} of its {all}");
             report.add(Verdict::Note, Check::Content, self.name(), told, "nothing to do: what landed has expired");
         }
         let delivered =

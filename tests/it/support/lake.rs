@@ -28,7 +28,7 @@ pub struct Lake {
     pub faults: Faults,
     pub schema: &'static str,
     pub batch: BatchLimits,
-    /// Whether runs merge after compacting.
+    /// Whether runs merge after compacting, as they do by default.
     pub merge: bool,
     inner: Arc<InMemory>,
 }
