@@ -87,6 +87,8 @@ pub struct TableConfig {
     pub settle: Option<Span>,
     /// Share of records that may be rejected before a run exits with 3.
     pub max_rejected: Option<Share>,
+    /// Whether each run merges small files after compacting; it does unless told.
+    pub merge: Option<bool>,
 }
 
 /// One `[reference.NAME]`.

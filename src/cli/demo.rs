@@ -81,6 +81,8 @@ fn job(landing: Location, lake: Location) -> Result<CompactJob> {
         lookback: TimeDelta::hours(72),
         add_landing: false,
         batch: Default::default(),
+        merge: Some(Default::default()),
+        shard: None,
         work: Default::default(),
         now: Utc::now(),
         writer: writer(),

@@ -11,6 +11,7 @@ mod files;
 mod gc;
 mod generate;
 mod history;
+mod merge;
 mod progress;
 mod queries;
 mod query;
@@ -46,6 +47,8 @@ A first look, with no AWS and no data of yours: firelake demo";
 enum Command {
     /// Turn landed JSON objects into Parquet, each record exactly once, and publish
     Compact(compact::Args),
+    /// Make few files of the many small ones that partitions collect; compact does that, too
+    Merge(merge::Args),
     /// Ask the lake a question in SQL, or by the name of a query
     Query(query::Args),
     /// List the named queries, or print the text of one
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, engines: &Engines) -> Result<u8> {
     match command {
         Command::Compact(args) => compact::run(args).await,
+        Command::Merge(args) => merge::run(args).await,
         Command::Query(args) => query::run(args, engines).await,
         Command::Queries(args) => queries::run(args),
         Command::Report(args) => report::run(args, engines).await,

@@ -5,10 +5,13 @@
 //! 3. attempt: read, decode, split by partition, sort, write, all under a fresh attempt.
 //! 4. Commit by [`Ledger::append`]: conditional create, read-back, rebase.
 //!
+//! Merging ([`MergeRun`]) is a commit of its own, after them.
+//!
 //! Lost a race: the attempt is abandoned, never deleted, and what is still to do is planned again.
 
 mod again;
 mod fetch;
+mod merge;
 mod order;
 mod plan;
 mod rebuild;
@@ -18,7 +21,8 @@ mod work;
 mod write;
 
 pub use again::{Again, read_again};
-pub use plan::{BatchLimits, Candidates, batches, candidates};
+pub use merge::{Merge, MergeLimits, MergeRun, Merged, merges};
+pub use plan::{BatchLimits, Candidates, Shard, batches, candidates};
 pub use rebuild::{Together, together, unreadable};
 pub use work::{Progress, WorkLimits};
 
@@ -36,9 +40,12 @@ const REPLANS: usize = 20;
 /// How long listings may begin at the lookback: then every landed object is listed once.
 const FULL_LISTING_EVERY: TimeDelta = TimeDelta::days(1);
 
-/// Whether the last listing of every landed object is a day old, or there was none, or a clock was wrong then.
-pub fn full_listing_is_due(snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
-    snapshot.full_listing_at.is_none_or(|at| now < at || now - at >= FULL_LISTING_EVERY)
+/// Whether the last listing of every landed object, or of every one of the shard, is a day old, or there was none, or a clock was
+/// wrong then.
+pub fn full_listing_is_due(snapshot: &Snapshot, shard: Option<Shard>, now: DateTime<Utc>) -> bool {
+    let of_shard = shard.and_then(|shard| snapshot.shard_listings.get(&shard.to_string()).copied());
+    let recent = |at: DateTime<Utc>| at <= now && now - at < FULL_LISTING_EVERY;
+    ![snapshot.full_listing_at, of_shard].into_iter().flatten().any(recent)
 }
 
 /// What a run needs besides its objects.
@@ -53,6 +60,8 @@ pub struct Run<'a> {
     pub batch: BatchLimits,
     /// Threads and memory.
     pub work: WorkLimits,
+    /// The share of the landed objects that the run takes; none: all.
+    pub shard: Option<Shard>,
     /// The clock.
     pub now: DateTime<Utc>,
     /// Who writes, for people who read the ledger.
@@ -108,11 +117,11 @@ impl Run<'_> {
         listed_at: Option<DateTime<Utc>>,
         done: &mut Done,
     ) -> Result<()> {
-        let full_listing_at = listed_at.filter(|_| full_listing_is_due(snapshot, self.now));
+        let full_listing_at = listed_at.filter(|_| full_listing_is_due(snapshot, self.shard, self.now));
         if gone.is_empty() && full_listing_at.is_none() {
             return Ok(());
         }
-        let commit = Commit { gone, full_listing_at, ..Commit::new(Action::Add, self.now, self.writer) };
+        let commit = Commit { gone, full_listing_at, ..self.blank() };
         self.append(snapshot, commit, done).await.map(drop)
     }
 
@@ -163,8 +172,13 @@ impl Run<'_> {
             add: attempt.files,
             counts: attempt.counts,
             full_listing_at,
-            ..Commit::new(Action::Add, self.now, self.writer)
+            ..self.blank()
         }
+    }
+
+    fn blank(&self) -> Commit {
+        let shard = self.shard.map(|shard| shard.to_string());
+        Commit { shard, ..Commit::new(Action::Add, self.now, self.writer) }
     }
 }
 

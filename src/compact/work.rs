@@ -99,7 +99,7 @@ async fn once(
     spoilt: &HashMap<usize, Error>,
 ) -> Result<Result<Attempt, (usize, Error)>> {
     let id = sabotage::attempt(Uuid::now_v7());
-    let writers = Writers::start(run, id)?;
+    let writers = Writers::start(run.table, run.schema, &run.work, id)?;
     let (send, receive) = mpsc::channel::<Job>(2);
     let receive = Arc::new(Mutex::new(receive));
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());

@@ -9,6 +9,7 @@ pub mod gc;
 pub mod generate;
 pub mod history;
 mod listing;
+pub mod merge;
 pub mod rebuild;
 pub mod references;
 pub mod resume;

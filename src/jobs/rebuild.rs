@@ -100,6 +100,7 @@ impl ChangeJob {
             batch: BatchLimits::default(),
             work: asked.work,
             now: self.now,
+            shard: None,
             writer: &self.writer,
             progress: &asked.watch.progress,
             expired_before: now.expired_before,

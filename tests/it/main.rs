@@ -7,6 +7,7 @@
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
+//! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`gc`]: what is out of use is deleted a grace later, and nothing else.
 //! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
@@ -22,6 +23,7 @@ mod both;
 mod cli;
 mod exactly_once;
 mod gc;
+mod merge;
 mod rollback;
 mod support;
 mod truth;

@@ -2,6 +2,7 @@
 //! ledger that is not whole, this goes on with what there is.
 
 use super::{Check, Verdict, VerifyReport, Watch};
+use crate::compact::Shard;
 use crate::error::{Kind, Result};
 use crate::ledger::{Action, Commit, DataFile, Input, Ledger, Pins, Waiting, attempt_of};
 use crate::table::FileSet;
@@ -37,6 +38,8 @@ pub(super) struct Books {
     pub(super) expired_before: Option<DateTime<Utc>>,
     /// When all was listed last.
     pub(super) full_listing_at: Option<DateTime<Utc>>,
+    /// When all of a shard was listed.
+    pub(super) shard_listings: Vec<(DateTime<Utc>, Shard)>,
     /// Commits that share files, by adding them and by removing them: pairs.
     pub(super) related: Vec<(u64, u64)>,
     /// Commits with an input that another commit has brought before.
@@ -94,6 +97,12 @@ impl Books {
         self.known.keys().filter_map(|path| attempt_of(path)).collect()
     }
 
+    /// When everything among which `url` is was listed last.
+    pub(super) fn listed_at(&self, url: &str) -> Option<DateTime<Utc>> {
+        let of_shards = self.shard_listings.iter().filter(|(_, shard)| shard.takes(url)).map(|(at, _)| *at);
+        of_shards.chain(self.full_listing_at).max()
+    }
+
     /// Rows of the table in live files.
     pub(super) fn rows(&self) -> u64 {
         let data = self.files.values().filter(|(_, file)| FileSet::of_path(&file.path) == FileSet::Data);
@@ -102,7 +111,10 @@ impl Books {
 
     fn fold(&mut self, at: &str, commit: Commit, report: &mut VerifyReport) {
         self.read += 1;
-        self.full_listing_at = commit.full_listing_at.or(self.full_listing_at);
+        match &commit.shard {
+            Some(shard) => self.shard_listings.extend(commit.full_listing_at.zip(shard.parse().ok())),
+            None => self.full_listing_at = commit.full_listing_at.or(self.full_listing_at),
+        }
         let mut wrong = |told: String| report.add(Verdict::Failed, Check::Ledger, at, told, FORGED);
         if (commit.action == Action::Create) != (commit.number == 0) || (commit.number == 0) != commit.pins.is_some() {
             wrong("a table is created by commit 0, and only by it".into());

@@ -104,7 +104,7 @@ fn not_yet(prefix: &Location, objects: &[&LandedObject], report: &mut VerifyRepo
 fn overlooked(books: &Books, objects: &[&LandedObject], report: &mut VerifyReport) {
     for object in objects {
         let delivered = object.delivered.format("%Y-%m-%d %H:%M:%S");
-        let (verdict, told) = match books.full_listing_at {
+        let (verdict, told) = match books.listed_at(&object.url) {
             Some(at) if object.last_modified < at => (
                 Verdict::Failed,
                 format!(

@@ -13,6 +13,7 @@ fn help_of_the_program() {
 
         Commands:
           compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
+          merge     Make few files of the many small ones that partitions collect; compact does that, too
           query     Ask the lake a question in SQL, or by the name of a query
           queries   List the named queries, or print the text of one
           report    Run queries and check what they expect of their answers, for CI
@@ -93,6 +94,12 @@ fn help_of_compact() {
 
               --add-landing
                   Take a landing prefix that the table does not have yet into it
+
+              --no-merge
+                  Leave small files as they are: `firelake merge` makes few of them
+
+              --shard <I/N>
+                  Take only this share of the landed objects, such as 3/8: for several machines at once
 
               --json
                   Print a JSON object a table

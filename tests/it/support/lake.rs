@@ -5,7 +5,7 @@ use super::faulty::{Faults, Faulty};
 use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
 use firelake::catalog::FileCatalog;
-use firelake::compact::{BatchLimits, WorkLimits};
+use firelake::compact::{BatchLimits, MergeLimits, WorkLimits};
 use firelake::error::Result;
 use firelake::jobs::change::ChangeJob;
 use firelake::jobs::compact::{CompactJob, CompactReport};
@@ -32,6 +32,8 @@ pub struct Lake {
     pub clock: Clock,
     pub schema: &'static str,
     pub batch: BatchLimits,
+    /// Whether runs merge after compacting, as they do by default.
+    pub merge: bool,
     inner: Arc<InMemory>,
 }
 
@@ -62,6 +64,7 @@ impl Lake {
             clock,
             schema,
             batch: BatchLimits::default(),
+            merge: true,
             inner,
         }
     }
@@ -69,14 +72,15 @@ impl Lake {
     /// A copy of it that goes its own way.
     pub fn fork(&self) -> Lake {
         let copy = Lake::of(Arc::new(self.inner.fork()), self.schema);
-        Lake { batch: self.batch, ..copy }
+        Lake { batch: self.batch, merge: self.merge, ..copy }
     }
 
     /// The same lake, for another task.
     pub fn alias(&self) -> Lake {
         let Lake { lake, landing, faults, clock, inner, .. } = self;
         let (lake, landing, faults, inner) = (lake.clone(), landing.clone(), faults.clone(), inner.clone());
-        Lake { lake, landing, faults, clock: clock.clone(), schema: self.schema, batch: self.batch, inner }
+        let (clock, schema, batch, merge) = (clock.clone(), self.schema, self.batch, self.merge);
+        Lake { lake, landing, faults, clock, schema, batch, merge, inner }
     }
 
     /// Puts an object, past the faults.
@@ -147,6 +151,8 @@ impl Lake {
             lookback: TimeDelta::hours(72),
             add_landing: false,
             batch: self.batch,
+            merge: self.merge.then(MergeLimits::default),
+            shard: None,
             work: WorkLimits { threads: 1, ..WorkLimits::default() },
             now: now(),
             writer: "a test".into(),
