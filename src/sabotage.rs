@@ -23,12 +23,16 @@ pub(crate) enum Broken {
     WatermarkAtOnce,
     /// A published folder is used for another set of files.
     FolderReused,
+    /// What is condemned is deleted by the same run.
+    GcOneStep,
+    /// Garbage is condemned and deleted whatever the catalog names.
+    GcWithoutCatalog,
     /// A checkpoint says that it is of a later commit than its content.
     CheckpointLabel,
 }
 
 #[cfg(test)]
-pub(crate) use switch::{attempt, broken};
+pub(crate) use switch::{attempt, broken, take_out};
 
 /// Whether the rule is taken out: never.
 #[cfg(not(test))]
@@ -69,7 +73,6 @@ mod switch {
     }
 
     /// Takes a rule out, on this thread.
-    #[expect(dead_code, reason = "the model test is to come")]
     pub(crate) fn take_out(rule: Option<Broken>) {
         BROKEN.set(rule);
         ATTEMPT.set(None);

@@ -8,6 +8,7 @@ mod demo;
 mod engine;
 mod expire;
 mod files;
+mod gc;
 mod generate;
 mod history;
 mod progress;
@@ -67,6 +68,8 @@ enum Command {
     Rebuild(rebuild::Args),
     /// Take out the partitions that are older than a span
     Expire(expire::Args),
+    /// Condemn what is out of use, and delete what was condemned long enough ago
+    Gc(gc::Args),
     /// What the catalog says, what publishing would change, and what others changed
     Catalog(catalog::Args),
     /// Write a made-up access log as Firehose would deliver it
@@ -114,6 +117,7 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Resume(args) => resume::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Expire(args) => expire::run(args).await,
+        Command::Gc(args) => gc::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Demo(args) => demo::run(args).await,

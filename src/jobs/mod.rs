@@ -5,6 +5,7 @@ pub mod change;
 pub mod compact;
 pub mod expire;
 pub mod files;
+pub mod gc;
 pub mod generate;
 pub mod history;
 mod listing;

@@ -53,6 +53,11 @@ impl Ledger {
                 return self.read_up_to(state, number).await;
             }
         }
+        self.fold_up_to(number).await
+    }
+
+    /// The same from the commits alone, whatever checkpoints there are.
+    pub(crate) async fn fold_up_to(&self, number: u64) -> Result<Snapshot> {
         let first = self.commit(0).await?.ok_or_else(|| self.not_yet(number))?;
         self.read_up_to(Snapshot::begin(&first)?, number).await
     }

@@ -61,7 +61,7 @@ impl Faults {
     /// Happens right before the next commit is stored: the one that wins its number. On a thread and a runtime of its own.
     pub fn meanwhile<F: Future<Output = ()>>(&self, winner: impl FnOnce() -> F + Send + 'static) {
         let run = move || {
-            let thread = std::thread::spawn(move || super::block_on(winner()));
+            let thread = std::thread::spawn(move || tokio::runtime::Runtime::new().unwrap().block_on(winner()));
             thread.join().unwrap();
         };
         self.0.lock().unwrap().meanwhile = Some(Box::new(run));

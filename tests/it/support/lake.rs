@@ -1,5 +1,6 @@
 //! A lake in memory, its landing zone beside it, and the scheduled run on them.
 
+use super::clocked::{Clock, Clocked};
 use super::faulty::{Faults, Faulty};
 use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,6 +29,7 @@ pub struct Lake {
     pub lake: Location,
     pub landing: Location,
     pub faults: Faults,
+    pub clock: Clock,
     pub schema: &'static str,
     pub batch: BatchLimits,
     inner: Arc<InMemory>,
@@ -49,10 +51,19 @@ impl Lake {
     }
 
     fn of(inner: Arc<InMemory>, schema: &'static str) -> Lake {
-        let faults = Faults::default();
-        let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: inner.clone(), faults: faults.clone() });
+        let (faults, clock) = (Faults::default(), Clock::default());
+        let clocked = Clocked { inner: inner.clone(), clock: clock.clone() };
+        let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: Arc::new(clocked), faults: faults.clone() });
         let place = |prefix| Location::in_store(store.clone(), "memory:///", prefix);
-        Lake { lake: place("lake"), landing: place("landing"), faults, schema, batch: BatchLimits::default(), inner }
+        Lake {
+            lake: place("lake"),
+            landing: place("landing"),
+            faults,
+            clock,
+            schema,
+            batch: BatchLimits::default(),
+            inner,
+        }
     }
 
     /// A copy of it that goes its own way.
@@ -63,9 +74,10 @@ impl Lake {
 
     /// The same lake, for another task.
     pub fn alias(&self) -> Lake {
-        let Lake { lake, landing, faults, inner, .. } = self;
-        let (lake, landing, faults, inner) = (lake.clone(), landing.clone(), faults.clone(), inner.clone());
-        Lake { lake, landing, faults, schema: self.schema, batch: self.batch, inner }
+        let Lake { lake, landing, faults, clock, inner, .. } = self;
+        let (lake, landing, faults) = (lake.clone(), landing.clone(), faults.clone());
+        let (clock, inner) = (clock.clone(), inner.clone());
+        Lake { lake, landing, faults, clock, schema: self.schema, batch: self.batch, inner }
     }
 
     /// Puts an object, past the faults.
