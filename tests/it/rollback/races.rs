@@ -134,7 +134,7 @@ async fn a_rebuild_and_an_expire_meet_a_merge() {
                 assert_eq!(done.commit, Some(4));
             }
         }
-        let truth = if expires { truths[1].from_day("2026-11-20") } else { truths[1].clone() };
+        let truth = if expires { truths[1].since_day("2026-11-20") } else { truths[1].clone() };
         holds(&lake.lake, &lake.landing, &truth).await;
         assert!(lake.verify(true).await.is_clean());
     }
@@ -150,7 +150,7 @@ async fn a_rebuild_meets_an_expire() {
     lake.faults.meanwhile(move || append(ledger, commit));
     let done = lake.change(true).rebuild(&hours("19T00", "21T00")).await.unwrap();
     assert!(done.commit == Some(4) && done.plan.rebuilt.unwrap().expired > 0);
-    holds(&lake.lake, &lake.landing, &truths[1].from_day("2026-11-20")).await;
+    holds(&lake.lake, &lake.landing, &truths[1].since_day("2026-11-20")).await;
 }
 
 #[tokio::test]

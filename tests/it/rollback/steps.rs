@@ -74,14 +74,14 @@ async fn back_over_a_merge_a_rebuild_and_an_expire() {
     holds(&lake.lake, &lake.landing, &truths[1]).await;
     is_sound(&lake).await;
     assert_eq!(lake.change(true).expire(TimeDelta::days(2)).await.unwrap().commit, Some(5));
-    holds(&lake.lake, &lake.landing, &truths[1].from_day("2026-11-20")).await;
+    holds(&lake.lake, &lake.landing, &truths[1].since_day("2026-11-20")).await;
     is_sound(&lake).await;
     // the state after each of them, newest first, then on to and fro
     for to in [4, 3, 2, 5, 1, 4, 3] {
         lake.change(true).rollback(AsOf::Commit(to)).await.unwrap();
         let truth = match to {
             1 => truths[0].clone(),
-            5 => truths[1].from_day("2026-11-20"),
+            5 => truths[1].since_day("2026-11-20"),
             _ => truths[1].clone(),
         };
         holds(&lake.lake, &lake.landing, &truth).await;
@@ -159,7 +159,7 @@ async fn what_is_gone_or_cut_is_not_rebuilt() {
 #[tokio::test]
 async fn what_is_expired_stays_out_of_a_rebuild_and_is_counted() {
     let Two { lake, truths, .. } = two().await;
-    let left = truths[1].from_day("2026-11-20");
+    let left = truths[1].since_day("2026-11-20");
     let told = lake.change(false).expire(TimeDelta::days(2)).await.unwrap();
     assert!(told.commit.is_none() && told.plan.partitions.iter().all(|p| p.partition == "dt=2026-11-19"));
     assert_eq!(told.plan.partitions.iter().map(|p| p.rejected).collect::<Vec<_>>(), [false, true]);
