@@ -52,7 +52,7 @@ impl Ledger {
             AsOf::Time(time) => self.number_at(time).await?,
         };
         number.map(Some).ok_or_else(|| {
-            let created = created.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let created = created.to_rfc3339_opts(SecondsFormat::Secs, true);
             Error::usage(format!("there was no commit yet in {} at {as_of}", self.folder.url()))
                 .hint(format!("the first one was written at {created}, by the store's clock"))
         })

@@ -22,6 +22,10 @@ fn help_of_the_program() {
           history   What happened to a table: its commits, where an object's records went, where a file came
                     from
           verify    Check that a table is whole: ledger, files, landing zone, catalog
+          rollback  Go back to what a table was after an earlier commit, and hold it there
+          resume    End the hold of a rollback: compact takes again what it took out
+          rebuild   Read again what landed in some hours, and replace what was made of it
+          expire    Take out the partitions that are older than a span
           gc        Condemn what is out of use, and delete what was condemned long enough ago
           catalog   What the catalog says, what publishing would change, and what others changed
           generate  Write a made-up access log as Firehose would deliver it
@@ -180,6 +184,10 @@ fn help_of_query() {
               --reference <NAME=FILE>
                   A CSV file to join with, as a table of that name. May be repeated
 
+              --as-of <COMMIT|TIME>
+                  Answer from what the lake's tables were after this commit, or at this time, as RFC 3339 or
+                  a date (local engine only)
+
               --queries <DIR>
                   A folder of your own named queries [default: `folder` of [query] in firelake.toml]
 
@@ -266,6 +274,10 @@ fn help_of_report() {
 
               --reference <NAME=FILE>
                   A CSV file to join with, as a table of that name. May be repeated
+
+              --as-of <COMMIT|TIME>
+                  Answer from what the lake's tables were after this commit, or at this time, as RFC 3339 or
+                  a date (local engine only)
 
               --queries <DIR>
                   A folder of your own named queries [default: `folder` of [query] in firelake.toml]

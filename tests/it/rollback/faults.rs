@@ -85,5 +85,5 @@ async fn of_a_rebuild() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_an_expire() {
     let job = async |lake: &Lake| Ok(lake.change(true).expire(TimeDelta::days(2)).await?.unpublished);
-    every_operation(async |_| (), job, |made| made.truths[1].from_day("2026-11-20"), 10).await;
+    every_operation(async |_| (), job, |made| made.truths[1].since_day("2026-11-20"), 10).await;
 }

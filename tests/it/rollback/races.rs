@@ -66,7 +66,7 @@ async fn an_add_meets_a_rollback() {
     lake.change(true).resume().await.unwrap();
     lake.compact().await.unwrap();
     assert_eq!(rows(&lake).await, truths[1].whole().count() as u64 + 1);
-    lake.is_clean().await;
+    assert!(lake.verify(true).await.is_clean());
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn an_add_meets_a_rollback_that_was_resumed() {
     assert_eq!((report.summary.objects, report.summary.hold), (1, None));
     lake.compact().await.unwrap();
     assert_eq!(rows(&lake).await, truths[1].whole().count() as u64 + 1);
-    lake.is_clean().await;
+    assert!(lake.verify(true).await.is_clean());
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_rebuild_and_an_add_stand_together() {
     let done = lake.change(true).rebuild(&hours("19T00", "21T00")).await.unwrap();
     assert_eq!((done.commit, actions(&lake, 3).await), (Some(4), vec![Action::Add, Action::Rebuild]));
     assert_eq!(rows(&lake).await, truths[1].whole().count() as u64 + 1);
-    lake.is_clean().await;
+    assert!(lake.verify(true).await.is_clean());
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_rebuild_meets_a_rebuild() {
     assert_eq!((done.commit, snapshot(&lake.lake).await.unwrap().head), (Some(4), 4));
     assert_ne!(commit(&lake, 3).await.attempt, commit(&lake, 4).await.attempt);
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    assert!(lake.verify(true).await.is_clean());
 }
 
 /// A merge's file holds rows of the inputs: it is replaced, too.
@@ -134,7 +134,7 @@ async fn a_rebuild_and_an_expire_meet_a_merge() {
                 assert_eq!(done.commit, Some(4));
             }
         }
-        let truth = if expires { truths[1].from_day("2026-11-20") } else { truths[1].clone() };
+        let truth = if expires { truths[1].since_day("2026-11-20") } else { truths[1].clone() };
         holds(&lake.lake, &lake.landing, &truth).await;
         assert!(lake.verify(true).await.is_clean());
     }
@@ -150,7 +150,7 @@ async fn a_rebuild_meets_an_expire() {
     lake.faults.meanwhile(move || append(ledger, commit));
     let done = lake.change(true).rebuild(&hours("19T00", "21T00")).await.unwrap();
     assert!(done.commit == Some(4) && done.plan.rebuilt.unwrap().expired > 0);
-    holds(&lake.lake, &lake.landing, &truths[1].from_day("2026-11-20")).await;
+    holds(&lake.lake, &lake.landing, &truths[1].since_day("2026-11-20")).await;
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_resume_meets_a_later_rollback() {
     assert_eq!((done.commit, commit(&lake, 5).await.resumes), (Some(5), Some(4)));
     lake.compact().await.unwrap();
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    assert!(lake.verify(true).await.is_clean());
 }
 
 /// What was read with the schema of before is read again with the new one.

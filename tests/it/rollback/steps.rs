@@ -37,7 +37,7 @@ async fn back_resumed_and_compacted_again_each_record_is_there_once() {
     assert_eq!(lake.change(true).resume().await.unwrap().commit, None);
     assert_eq!(lake.compact().await.unwrap().summary.objects, halves[1].len() as u64);
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    is_sound(&lake).await;
     assert_eq!(lake.compact().await.unwrap().summary.commits, None);
 }
 
@@ -61,7 +61,7 @@ async fn a_rollback_is_itself_rolled_back() {
     assert_eq!((again.commit, again.plan.changes), (None, false));
     lake.change(true).resume().await.unwrap();
     assert_eq!(lake.compact().await.unwrap().summary.objects, 0);
-    lake.is_clean().await;
+    is_sound(&lake).await;
 }
 
 #[tokio::test]
@@ -69,19 +69,19 @@ async fn back_over_a_merge_a_rebuild_and_an_expire() {
     let Two { lake, truths, .. } = two().await;
     merge(&lake, "dt=2026-11-20").await;
     holds_after_publishing(&lake, &truths[1]).await;
-    lake.is_clean().await;
+    is_sound(&lake).await;
     assert_eq!(rebuild_all(&lake).await.unwrap().commit, Some(4));
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    is_sound(&lake).await;
     assert_eq!(lake.change(true).expire(TimeDelta::days(2)).await.unwrap().commit, Some(5));
-    holds(&lake.lake, &lake.landing, &truths[1].from_day("2026-11-20")).await;
+    holds(&lake.lake, &lake.landing, &truths[1].since_day("2026-11-20")).await;
     is_sound(&lake).await;
     // the state after each of them, newest first, then on to and fro
     for to in [4, 3, 2, 5, 1, 4, 3] {
         lake.change(true).rollback(AsOf::Commit(to)).await.unwrap();
         let truth = match to {
             1 => truths[0].clone(),
-            5 => truths[1].from_day("2026-11-20"),
+            5 => truths[1].since_day("2026-11-20"),
             _ => truths[1].clone(),
         };
         holds(&lake.lake, &lake.landing, &truth).await;
@@ -91,7 +91,7 @@ async fn back_over_a_merge_a_rebuild_and_an_expire() {
     lake.change(true).resume().await.unwrap();
     lake.compact().await.unwrap();
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    is_sound(&lake).await;
 }
 
 async fn holds_after_publishing(lake: &crate::support::lake::Lake, truth: &crate::support::truth::Truth) {
@@ -117,13 +117,13 @@ async fn a_rebuild_takes_along_what_shares_files() {
     assert_eq!((made.action, made.counts.expired, made.inputs.len() as u64), (Action::Rebuild, 0, told.plan.objects));
     assert!(made.inputs.iter().all(|input| first.inputs.contains(input)), "they give what they gave");
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    is_sound(&lake).await;
     // a merged file ties both commits together
     merge(&lake, "dt=2026-11-20").await;
     let done = lake.change(true).rebuild(&asked).await.unwrap();
     assert!(done.plan.objects > told.plan.objects, "{done:?}");
     holds(&lake.lake, &lake.landing, &truths[1]).await;
-    lake.is_clean().await;
+    is_sound(&lake).await;
     let none = lake.change(true).rebuild(&hours("01T00", "02T00")).await.unwrap();
     assert_eq!((none.commit, none.plan.objects), (None, 0));
 }
@@ -159,7 +159,7 @@ async fn what_is_gone_or_cut_is_not_rebuilt() {
 #[tokio::test]
 async fn what_is_expired_stays_out_of_a_rebuild_and_is_counted() {
     let Two { lake, truths, .. } = two().await;
-    let left = truths[1].from_day("2026-11-20");
+    let left = truths[1].since_day("2026-11-20");
     let told = lake.change(false).expire(TimeDelta::days(2)).await.unwrap();
     assert!(told.commit.is_none() && told.plan.partitions.iter().all(|p| p.partition == "dt=2026-11-19"));
     assert_eq!(told.plan.partitions.iter().map(|p| p.rejected).collect::<Vec<_>>(), [false, true]);

@@ -21,7 +21,7 @@ impl Truth {
     }
 
     /// Those that are left once the partitions before this day are expired.
-    pub fn from_day(&self, day: &str) -> Truth {
+    pub fn since_day(&self, day: &str) -> Truth {
         let kept = |event: &&Event| {
             let time = if event.broken { event.delivered } else { event.ts };
             time.format("%Y-%m-%d").to_string().as_str() >= day
