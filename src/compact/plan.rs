@@ -1,5 +1,6 @@
 //! What there is to do, and in which portions. Pure.
 
+use crate::error::Result;
 use crate::landing::LandedObject;
 use crate::ledger::Snapshot;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,14 +36,22 @@ pub struct Candidates {
 
 /// (listed ∪ waiting) − compacted; `listed` holds the waiting ones that still exist. Objects younger than `settle` are
 /// left out.
-pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settle: TimeDelta, now: DateTime<Utc>) -> Candidates {
+///
+/// # Errors
+/// Internal: the snapshot does not know of all of them; [`Ledger::look_up`](crate::ledger::Ledger::look_up) comes first.
+pub fn candidates(
+    listed: Vec<LandedObject>,
+    snapshot: &Snapshot,
+    settle: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Candidates> {
     let mut found = Candidates::default();
     let mut seen = HashSet::new();
     for object in listed {
         if !seen.insert(object.url.clone()) {
             continue;
         }
-        match snapshot.compacted.get(&object.url) {
+        match snapshot.compacted.get(&object.url)? {
             Some(compacted) if compacted.size == object.size => found.compacted += 1,
             Some(_) => found.changed.push(object.url),
             None if !object.is_settled(settle, now) => found.settling += 1,
@@ -50,7 +59,7 @@ pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settle: TimeDe
         }
     }
     found.objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
-    found
+    Ok(found)
 }
 
 /// Portions of whole objects in the given order.

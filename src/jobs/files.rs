@@ -32,7 +32,7 @@ pub async fn files(lake: &Location, database: &str, table: &str) -> Result<Vec<L
     };
     let id = TableId::new(database, name)?;
     let folder = lake.join(id.database()).join(id.table());
-    let snapshot = Ledger::new(&folder).load().await?.ok_or_else(|| {
+    let snapshot = Ledger::new(&folder).load_lean().await?.ok_or_else(|| {
         Error::usage(format!("there is no table {id} in {lake}"))
             .hint(format!("firelake query --lake {lake} --database {database} \"SHOW TABLES\" lists what there is"))
     })?;

@@ -154,7 +154,7 @@ impl HistoryJob {
     /// Usage: there is no such table. Ledger, and those of the stores.
     pub async fn object(&self, url: &str) -> Result<ObjectHistory> {
         let (ledger, snapshot) = self.load().await?;
-        if let Some(compacted) = snapshot.compacted.get(url) {
+        if let Some(compacted) = snapshot.compacted.get(url)? {
             let number = compacted.commit;
             let commit = ledger.commit(number).await?.ok_or_else(|| missing(&ledger, number))?;
             return compacted_by(commit, url, &snapshot);

@@ -74,14 +74,7 @@ impl Lister {
 
     /// The delivery hour to list from; `None` where all must be listed.
     fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<DateTime<Utc>> {
-        let newest = snapshot
-            .compacted
-            .iter()
-            .filter(|(url, _)| {
-                prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders))
-            })
-            .map(|(_, input)| input.delivered)
-            .max()?;
+        let newest = snapshot.newest_below(&prefix.url(), None)?;
         (!full_listing_is_due(snapshot, self.now)).then(|| newest - self.lookback)
     }
 }

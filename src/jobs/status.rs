@@ -115,7 +115,7 @@ impl StatusJob {
         let ledger = Ledger::new(&folder);
         let mut snapshot = ledger.load().await?.ok_or_else(|| no_table(&self.lake, &self.table))?;
         let schema = snapshot.schema()?;
-        let mut status = self.of_snapshot(&snapshot, &schema);
+        let mut status = self.of_snapshot(&snapshot, &schema)?;
         status.committed_at = ledger.commit(snapshot.head).await?.map(|commit| commit.at);
         status.records_rejected = rejected(&ledger, &snapshot).await?;
         status.rejected_share = share(status.records_rejected, status.rows);
@@ -130,9 +130,9 @@ impl StatusJob {
         Ok(status)
     }
 
-    fn of_snapshot(&self, snapshot: &Snapshot, schema: &TableSchema) -> TableStatus {
+    fn of_snapshot(&self, snapshot: &Snapshot, schema: &TableSchema) -> Result<TableStatus> {
         let live: Vec<&LiveFile> = snapshot.live(FileSet::Data).map(|(_, file)| file).collect();
-        TableStatus {
+        Ok(TableStatus {
             database: self.table.database().into(),
             table: self.table.table().into(),
             commits: snapshot.head + 1,
@@ -142,7 +142,7 @@ impl StatusJob {
             rows: live.iter().map(|file| file.rows).sum(),
             partitions: live.iter().map(|file| &file.partition).collect::<BTreeSet<_>>().len() as u64,
             newest_event: newest_event(&live, schema),
-            newest_delivery: snapshot.newest_delivery(),
+            newest_delivery: snapshot.newest_delivery()?,
             lag: None,
             objects_waiting: snapshot.waiting.len() as u64,
             waiting: snapshot.waiting.values().take(NAMED).cloned().collect(),
@@ -152,7 +152,7 @@ impl StatusJob {
             publishing_pending: None,
             full_listing_at: snapshot.full_listing_at,
             problems: Vec::new(),
-        }
+        })
     }
 
     /// By the same listing as the scheduled run's.
@@ -167,7 +167,7 @@ impl StatusJob {
             landing.push(prefix);
         }
         let listing = Lister { lookback: self.lookback, now: self.now }.list(&landing, Some(snapshot)).await?;
-        let found = candidates(listing.objects, snapshot, self.settle, self.now);
+        let found = candidates(listing.objects, snapshot, self.settle, self.now)?;
         let new: Vec<&LandedObject> =
             found.objects.iter().filter(|object| !snapshot.waiting.contains_key(&object.url)).collect();
         Ok(Lag {

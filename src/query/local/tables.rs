@@ -135,7 +135,7 @@ impl<'a> Tables<'a> {
                 ledger.catch_up(&mut snapshot).await?;
                 Some(snapshot)
             }
-            None => ledger.load().await?,
+            None => ledger.load_lean().await?,
         };
         known.extend(snapshot.clone().map(|snapshot| (url.to_owned(), snapshot)));
         Ok(snapshot)
