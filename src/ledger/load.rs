@@ -24,7 +24,7 @@ const CHECKPOINT_ENTRIES: usize = 50_000;
 
 /// Whether all compacted inputs are loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inputs {
+pub(super) enum Inputs {
     All,
     /// Those that are asked for, and those that are not found by their URL.
     Asked,
@@ -125,11 +125,10 @@ impl Ledger {
                 return self.read_up_to(state, number).await;
             }
         }
-        let first = self.commit(0).await?.ok_or_else(|| self.not_yet(number))?;
-        self.read_up_to(Snapshot::begin(&first)?, number).await
+        self.fold_up_to(number).await
     }
 
-    async fn read_up_to(&self, mut state: Snapshot, number: u64) -> Result<Snapshot> {
+    pub(super) async fn read_up_to(&self, mut state: Snapshot, number: u64) -> Result<Snapshot> {
         let mut commits = std::pin::pin!(self.each(state.head + 1..=number));
         while let Some((_, commit)) = commits.next().await {
             state.apply(&commit?.ok_or_else(|| self.not_yet(number))?)?;
@@ -137,7 +136,7 @@ impl Ledger {
         Ok(state)
     }
 
-    fn not_yet(&self, number: u64) -> Error {
+    pub(super) fn not_yet(&self, number: u64) -> Error {
         Error::usage(format!("there is no commit {number} in {}", self.folder.url()))
             .hint("`firelake history` lists the commits")
     }
@@ -199,7 +198,7 @@ impl Ledger {
     }
 
     /// The numbers of all checkpoints, newest first.
-    async fn checkpoints(&self) -> Result<Vec<u64>> {
+    pub(super) async fn checkpoints(&self) -> Result<Vec<u64>> {
         let folder = self.folder.join("checkpoint");
         let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
         let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the checkpoints {folder}")))?;
@@ -210,7 +209,7 @@ impl Ledger {
     }
 
     /// The state of a checkpoint; `None` where it is not whole, or not of the commit that is there under its number.
-    async fn restore(&self, number: u64, inputs: Inputs) -> Result<Option<Snapshot>> {
+    pub(super) async fn restore(&self, number: u64, inputs: Inputs) -> Result<Option<Snapshot>> {
         let Some(bytes) = self.checkpoint_object(Commit::file_name(number)).await? else { return Ok(None) };
         let Some(root) = Root::from_bytes(number, &bytes) else { return Ok(None) };
         let commit = self.commit(number).await?.ok_or_else(|| self.missing(number, "there is a checkpoint of it"))?;
