@@ -45,3 +45,6 @@ pub mod report;
 // the outside
 pub mod cli;
 pub mod jobs;
+
+#[cfg(test)]
+mod model;

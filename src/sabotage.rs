@@ -28,7 +28,7 @@ pub(crate) enum Broken {
 }
 
 #[cfg(test)]
-pub(crate) use switch::{attempt, broken};
+pub(crate) use switch::{attempt, broken, take_out};
 
 /// Whether the rule is taken out: never.
 #[cfg(not(test))]
@@ -69,7 +69,6 @@ mod switch {
     }
 
     /// Takes a rule out, on this thread.
-    #[expect(dead_code, reason = "the model test is to come")]
     pub(crate) fn take_out(rule: Option<Broken>) {
         BROKEN.set(rule);
         ATTEMPT.set(None);

@@ -36,7 +36,7 @@ impl Counted {
             let mut all: Vec<ObjectMeta> = listed.try_collect().await?;
             all.sort_by(|a, b| a.location.cmp(&b.location));
             add(&counts, "list", (all.len() as u64).div_ceil(PAGE).max(1));
-            Ok(futures::stream::iter(all.into_iter().map(Ok)))
+            Ok::<_, object_store::Error>(futures::stream::iter(all.into_iter().map(Ok)))
         };
         futures::stream::once(all).try_flatten().boxed()
     }

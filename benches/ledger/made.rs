@@ -110,7 +110,8 @@ impl Lake {
         for number in 2..=commits {
             let commit = self.next(&pattern, number, commits - number < 200);
             let bytes = commit.to_bytes().unwrap();
-            std::fs::write(self.folder.join("lake/logs/access/_ledger").join(Commit::file_name(number)), bytes).unwrap();
+            std::fs::write(self.folder.join("lake/logs/access/_ledger").join(Commit::file_name(number)), bytes)
+                .unwrap();
             state.apply(&commit).unwrap();
             self.checkpoint(&ledger, &mut state, commits - tail).await;
         }
@@ -135,7 +136,8 @@ impl Lake {
         for file in &mut commit.add {
             let path = format!("data/{attempt}/{partition}/{attempt}-00000.parquet");
             link(&table.join(&file.path), &table.join(&path));
-            (file.path, file.partition) = (path, serde_json::from_value::<Partition>(partition.clone().into()).unwrap());
+            (file.path, file.partition) =
+                (path, serde_json::from_value::<Partition>(partition.clone().into()).unwrap());
         }
         for input in &mut commit.inputs {
             if land {

@@ -30,15 +30,6 @@ impl Ledger {
             .buffered(FETCHES)
     }
 
-    /// The fold of the commits up to `number`, by no checkpoint.
-    ///
-    /// # Errors
-    /// Usage: the ledger does not reach so far. Ledger: a commit is damaged or does not fit.
-    pub async fn fold_up_to(&self, number: u64) -> Result<Snapshot> {
-        let first = self.commit(0).await?.ok_or_else(|| self.not_yet(number))?;
-        self.read_up_to(Snapshot::begin(&first)?, number).await
-    }
-
     /// The number of the newest checkpoint, and the state that it says; no state where it is damaged.
     ///
     /// # Errors

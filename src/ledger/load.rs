@@ -128,7 +128,13 @@ impl Ledger {
         self.fold_up_to(number).await
     }
 
-    pub(super) async fn read_up_to(&self, mut state: Snapshot, number: u64) -> Result<Snapshot> {
+    /// The same from the commits alone, whatever checkpoints there are.
+    pub(crate) async fn fold_up_to(&self, number: u64) -> Result<Snapshot> {
+        let first = self.commit(0).await?.ok_or_else(|| self.not_yet(number))?;
+        self.read_up_to(Snapshot::begin(&first)?, number).await
+    }
+
+    async fn read_up_to(&self, mut state: Snapshot, number: u64) -> Result<Snapshot> {
         let mut commits = std::pin::pin!(self.each(state.head + 1..=number));
         while let Some((_, commit)) = commits.next().await {
             state.apply(&commit?.ok_or_else(|| self.not_yet(number))?)?;
@@ -136,7 +142,7 @@ impl Ledger {
         Ok(state)
     }
 
-    pub(super) fn not_yet(&self, number: u64) -> Error {
+    fn not_yet(&self, number: u64) -> Error {
         Error::usage(format!("there is no commit {number} in {}", self.folder.url()))
             .hint("`firelake history` lists the commits")
     }

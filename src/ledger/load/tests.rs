@@ -457,7 +457,8 @@ async fn of_old_inputs_only_those_are_loaded_that_are_asked_for() {
     assert!(lean.compacted.contains(&old).unwrap() && !lean.compacted.contains(&new).unwrap());
     let parts = |state: &Snapshot| state.base.root.as_ref().unwrap().compacted.clone();
     let before = parts(&lean);
-    let mut next = append(&ledger, &lean, Commit { inputs: vec![input(Key::Says, 9, 777)], ..commit(Action::Add) }).await;
+    let mut next =
+        append(&ledger, &lean, Commit { inputs: vec![input(Key::Says, 9, 777)], ..commit(Action::Add) }).await;
     ledger.checkpoint(&mut next).await.unwrap();
     let kept = parts(&next).iter().filter(|part| before.contains(part)).count();
     assert!(kept >= all - 1, "{kept} of {all}");

@@ -38,7 +38,9 @@ async fn inputs_and_files_that_a_checkpoint_forgets() {
         forge(&lake, &without(list)).await;
         let report = lake.verify(false).await;
         finds(&report, Verdict::Failed, Check::Ledger, "_ledger/checkpoint", told);
-        assert!(report.findings.iter().any(|finding| finding.told.contains("the checkpoint of commit 2 says otherwise")));
+        assert!(
+            report.findings.iter().any(|finding| finding.told.contains("the checkpoint of commit 2 says otherwise"))
+        );
     }
     forge(&lake, &content).await;
     lake.is_clean().await;
@@ -59,9 +61,16 @@ async fn a_damaged_checkpoint_is_a_note() {
 async fn a_commit_that_only_its_checkpoint_remembers() {
     let (lake, _) = lake().await;
     let (ledger, mut state) = (Ledger::new(&lake.lake.join("logs/access")), snapshot(&lake.lake).await.unwrap());
-    let appended = ledger.append(&mut state, Commit::new(Action::Mark, crate::support::lake::now(), "a test")).await.unwrap();
+    let appended =
+        ledger.append(&mut state, Commit::new(Action::Mark, crate::support::lake::now(), "a test")).await.unwrap();
     assert!(matches!(appended, Appended::Committed(_)));
     ledger.checkpoint(&mut state).await.unwrap();
     lake.delete(&super::commit(3)).await;
-    finds(&lake.verify(false).await, Verdict::Failed, Check::Ledger, "_ledger", "is missing, though there is a checkpoint");
+    finds(
+        &lake.verify(false).await,
+        Verdict::Failed,
+        Check::Ledger,
+        "_ledger",
+        "is missing, though there is a checkpoint",
+    );
 }
