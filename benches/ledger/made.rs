@@ -1,12 +1,12 @@
-//! A lake of so many commits, hour after hour: an object each, and a file of its records in the partition of its hour. All
-//! files are one, by hard links, and so are the landed objects.
+//! A lake of so many commits, hour after hour: objects, a file each of their records in the partition of their hour, and at
+//! last a merge of these. Files that nobody reads are not there; the others are one, by hard links, and so are the objects.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use firelake::catalog::FileCatalog;
 use firelake::compact::{BatchLimits, WorkLimits};
 use firelake::jobs::compact::{CompactJob, CompactReport};
 use firelake::jobs::generate::{Compression, GenerateOptions, Object, objects};
-use firelake::ledger::{Commit, Ledger, Snapshot};
+use firelake::ledger::{Action, Commit, DataFile, Ledger, Snapshot};
 use firelake::storage::Location;
 use firelake::table::{FileSet, Partition, TableId, TableSchema, shipped_schema};
 use object_store::local::LocalFileSystem;
@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use super::counted::{Counted, Counts};
 
-/// Commits for one partition each; every second partition gets one more.
+/// Commits for one partition each, in turn: the last one merges the others' files.
 const COMMITS_A_PARTITION: [u64; 2] = [3, 2];
-/// A product's run writes a checkpoint every hundred commits. Of the old ones some are enough: each would be built on.
-const CHECKPOINT_EVERY: [u64; 2] = [5_000, 100];
-/// The commits before the head that have a checkpoint every hundred.
-const RECENT: u64 = 1_000;
+/// A run writes a checkpoint every hundred commits. Of the old ones a few are enough: each is built on the one before.
+const CHECKPOINT_EVERY: [u64; 2] = [20_000, 100];
+/// The commits before the last checkpoint that have one every hundred.
+const RECENT: u64 = 200;
 
 /// A lake in a folder.
 pub struct Lake {
@@ -107,8 +107,20 @@ impl Lake {
         let ledger = self.ledger();
         let pattern = ledger.commit(1).await.unwrap().unwrap();
         let mut state = ledger.load().await.unwrap().unwrap();
+        let mut last = pattern.clone();
+        let mut live: Vec<DataFile> = data(&pattern).collect();
         for number in 2..=commits {
-            let commit = self.next(&pattern, number, commits - number < 200);
+            let commit = match number < commits && delivered(number + 1) != delivered(number) {
+                true => merge(&last, number, std::mem::take(&mut live)),
+                false => self.next(&pattern, number, commits - number < 200),
+            };
+            if delivered(number) == delivered(commits / 2) {
+                data(&commit).for_each(|file| self.link(&data(&pattern).next().unwrap().path, &file.path));
+            }
+            if commit.action == Action::Add {
+                live.extend(data(&commit));
+            }
+            last = commit.clone();
             let bytes = commit.to_bytes().unwrap();
             std::fs::write(self.folder.join("lake/logs/access/_ledger").join(Commit::file_name(number)), bytes)
                 .unwrap();
@@ -129,15 +141,12 @@ impl Lake {
         let mut commit = Commit { number, id: uuid::Uuid::now_v7(), full_listing_at: None, ..pattern.clone() };
         let (attempt, at) = (commit.id, delivered(number));
         commit.attempt = Some(attempt);
-        commit.add.retain(|file| FileSet::of_path(&file.path) == FileSet::Data);
+        commit.add = data(pattern).collect();
         let partition = format!("dt={}/hour={}", at.format("%Y-%m-%d"), at.format("%H"));
         let key = format!("{}/web-1-{}-{attempt}.gz", at.format("%Y/%m/%d/%H"), at.format("%Y-%m-%d-%H-%M-%S"));
-        let table = self.folder.join("lake/logs/access");
         for file in &mut commit.add {
-            let path = format!("data/{attempt}/{partition}/{attempt}-00000.parquet");
-            link(&table.join(&file.path), &table.join(&path));
-            (file.path, file.partition) =
-                (path, serde_json::from_value::<Partition>(partition.clone().into()).unwrap());
+            file.path = format!("data/{attempt}/{partition}/{attempt}-00000.parquet");
+            file.partition = serde_json::from_value::<Partition>(partition.clone().into()).unwrap();
         }
         for input in &mut commit.inputs {
             if land {
@@ -148,6 +157,29 @@ impl Lake {
         }
         commit
     }
+
+    /// The same file under another path of the table.
+    fn link(&self, from: &str, to: &str) {
+        let table = self.folder.join("lake/logs/access");
+        link(&table.join(from), &table.join(to));
+    }
+}
+
+fn data(commit: &Commit) -> impl Iterator<Item = DataFile> {
+    commit.add.iter().filter(|file| FileSet::of_path(&file.path) == FileSet::Data).cloned()
+}
+
+/// The merge of a partition's files, after the last commit that added one.
+fn merge(last: &Commit, number: u64, files: Vec<DataFile>) -> Commit {
+    let mut commit = Commit { number, ..Commit::new(Action::Merge, last.at, "bench") };
+    let (attempt, partition) = (commit.id, files[0].partition.clone());
+    let path = format!("data/{attempt}/{}/{attempt}-00000.parquet", partition.path());
+    let rows = files.iter().map(|file| file.rows).sum();
+    commit.attempt = Some(attempt);
+    commit.sources = last.inputs.iter().map(|input| input.url.clone()).collect();
+    commit.add = vec![DataFile { path, rows, inputs: vec![0], ..files[0].clone() }];
+    commit.remove = files.into_iter().map(|file| file.path).collect();
+    commit
 }
 
 fn link(from: &Path, to: &Path) {

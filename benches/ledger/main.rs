@@ -1,5 +1,5 @@
 //! What an old lake costs: 50,000 commits, 20,000 partitions, beside a young one. `cargo bench --bench ledger [COMMITS]`, on
-//! Linux, in some 2 GB of the folder for temporary files.
+//! Linux, in some 500 MB of the folder for temporary files.
 //!
 //! Requests, CPU seconds and the peak of memory, each of a process of its own: of loading the ledger and of writing a
 //! checkpoint, of a scheduled run with one new object, and of a query over one hour.
