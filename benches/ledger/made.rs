@@ -45,7 +45,7 @@ fn object(start: DateTime<Utc>) -> Object {
         rate: 0.05,
         late: 0.0,
         broken: 0.0,
-        buffer_seconds: 3600,
+        buffer_seconds: 900,
         compression: Compression::Gzip,
         ..Default::default()
     };
