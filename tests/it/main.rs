@@ -8,6 +8,7 @@
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
+//! - [`gc`]: what is out of use is deleted a grace later, and nothing else.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -19,6 +20,7 @@ mod bad_input;
 mod both;
 mod cli;
 mod exactly_once;
+mod gc;
 mod support;
 mod truth;
 mod verify;

@@ -24,7 +24,7 @@ const INFORMATION_SCHEMA: &str = "information_schema";
 const REJECTED: &str = "_rejected";
 
 /// Snapshots of earlier statements by the table's URL: the next statement reads only the commits since (I8).
-pub(super) type Known = tokio::sync::Mutex<HashMap<String, Snapshot>>;
+pub(super) type Known = tokio::sync::Mutex<HashMap<String, Arc<Snapshot>>>;
 
 /// Looks tables up for one statement: each ledger is loaded once, so a table and its rejected records agree.
 pub(super) struct Tables<'a> {
@@ -122,21 +122,23 @@ impl<'a> Tables<'a> {
         if let Some(loaded) = self.snapshots.get(&url) {
             return Ok(loaded.clone());
         }
-        let snapshot = self.newest(folder, &url).await?.map(Arc::new);
+        let snapshot = self.newest(folder, &url).await?;
         self.snapshots.insert(url, snapshot.clone());
         Ok(snapshot)
     }
 
-    async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Snapshot>> {
+    async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Arc<Snapshot>>> {
         let ledger = Ledger::new(folder);
         let mut known = self.known.lock().await;
         let snapshot = match known.remove(url) {
-            Some(mut snapshot) => {
+            Some(snapshot) => {
+                let mut snapshot = Arc::unwrap_or_clone(snapshot);
                 ledger.catch_up(&mut snapshot).await?;
                 Some(snapshot)
             }
             None => ledger.load_lean().await?,
         };
+        let snapshot = snapshot.map(Arc::new);
         known.extend(snapshot.clone().map(|snapshot| (url.to_owned(), snapshot)));
         Ok(snapshot)
     }
