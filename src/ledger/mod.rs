@@ -6,6 +6,7 @@
 //! - [`conflict`]: which winner makes my commit wrong. Pure.
 
 mod all;
+mod as_of;
 mod brought;
 mod checkpoint;
 mod commit;
@@ -15,6 +16,7 @@ mod load;
 mod snapshot;
 mod store;
 
+pub use as_of::AsOf;
 pub use commit::{Action, ColumnStats, Commit, Counts, DataFile, Input, PinnedSchema, Pins, Waiting, attempt_of};
 pub use compacted::Compacted;
 pub use conflict::conflict;

@@ -271,11 +271,12 @@ impl Snapshot {
 
     fn wrong_inputs(&self, commit: &Commit) -> Result<Option<String>> {
         let again = commit.action == Action::Rebuild;
+        let other = again || commit.action == Action::Rollback; // as an earlier commit brought it
         let mut brought = HashSet::new();
         for input in &commit.inputs {
             let told = match self.compacted.get(&input.url)? {
                 _ if broken(Broken::OverlapUnchecked) => continue,
-                Some(earlier) if !again => {
+                Some(earlier) if !other => {
                     format!("{} is compacted already, by commit {}", input.url, earlier.commit)
                 }
                 None if again => format!("it rebuilds {}, which is not compacted", input.url),
