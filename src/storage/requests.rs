@@ -158,22 +158,24 @@ impl Intercept for CountingCalls {
 /// A connection that counts what goes through it, and that waits for bytes: a large object may take as long as it likes, as
 /// long as something comes. object_store's own gives up on a whole request, its body included.
 #[derive(Debug)]
-pub(super) struct CountingConnector(pub(super) Arc<Requests>);
+pub(super) struct CountingConnector {
+    pub(super) requests: Arc<Requests>,
+    /// The longest silence of a server that has not answered, or not all.
+    pub(super) silence: Duration,
+}
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// The longest silence of a server that has not answered, or not all.
-const SILENCE: Duration = Duration::from_secs(60);
 
 impl HttpConnector for CountingConnector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("firelake/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
+            .read_timeout(self.silence)
             .http1_only()
             .build()
             .map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })?;
-        Ok(HttpClient::new(Counting { inner: HttpClient::new(client), requests: self.0.clone() }))
+        Ok(HttpClient::new(Counting { inner: HttpClient::new(client), requests: self.requests.clone() }))
     }
 }
 

@@ -6,6 +6,7 @@ mod faults;
 mod large;
 mod late;
 mod processes;
+mod wire;
 
 use firelake::jobs::generate::GenerateOptions;
 
