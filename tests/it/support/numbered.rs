@@ -77,7 +77,12 @@ impl Numbered {
 
     /// Checks that each id is among `rows` once, and each broken record once among `rejected`.
     #[track_caller]
-    pub fn check(&self, rows: impl IntoIterator<Item = String>, rejected: impl IntoIterator<Item = String>, told: &str) {
+    pub fn check(
+        &self,
+        rows: impl IntoIterator<Item = String>,
+        rejected: impl IntoIterator<Item = String>,
+        told: &str,
+    ) {
         once(&self.whole, rows, told);
         let id = |raw: String| raw.split('"').nth(3).map(str::to_owned).unwrap_or(raw);
         once(&self.broken, rejected.into_iter().map(id), told);

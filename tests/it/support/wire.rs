@@ -145,7 +145,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     match trouble {
         None => stream.write_all(&request.passed_on()?).ok(),
         Some(Trouble::Throttled) if request.is_glue => stream.write_all(&glue_error(400, "ThrottlingException")).ok(),
-        Some(Trouble::Internal) if request.is_glue => stream.write_all(&glue_error(500, "InternalServiceException")).ok(),
+        Some(Trouble::Internal) if request.is_glue => {
+            stream.write_all(&glue_error(500, "InternalServiceException")).ok()
+        }
         Some(Trouble::Denied) if request.is_glue => stream.write_all(&glue_error(400, "AccessDeniedException")).ok(),
         Some(Trouble::Throttled) => stream.write_all(&s3_error(503, "SlowDown")).ok(),
         Some(Trouble::Internal) => stream.write_all(&s3_error(500, "InternalError")).ok(),
