@@ -71,6 +71,12 @@ impl Numbered {
         self.objects.iter().for_each(|(key, body)| sandbox.put(bucket, &format!("{landing}/{key}"), body));
     }
 
+    pub fn add(&mut self, more: Numbered) {
+        self.objects.extend(more.objects);
+        self.whole.extend(more.whole);
+        self.broken.extend(more.broken);
+    }
+
     pub fn records(&self) -> usize {
         self.whole.len() + self.broken.len()
     }
