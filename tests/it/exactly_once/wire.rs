@@ -4,7 +4,9 @@
 //! Each kind of request meets each kind of trouble, once or each time it is sent again, in turn (writes: both); which one of
 //! its kind goes round. `FIRELAKE_WIRE=all` has every single request meet each trouble, both ways: that takes a quarter of an hour.
 
-use crate::support::numbered::{Numbered, schema};
+use crate::support::glue::edit_table;
+use crate::support::numbered::{Numbered, SCHEMA_FILE, schema};
+use crate::support::process::Sandbox;
 use crate::support::rows::of_file;
 use crate::support::stand_in;
 use crate::support::wire::{Plan, Trouble, Wire};
@@ -17,7 +19,6 @@ use firelake::ledger::{Ledger, Snapshot};
 use firelake::storage::{Aws, Location, Stores};
 use firelake::table::{FileSet, TableId};
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,20 +146,9 @@ impl Way {
 /// Somebody gives a column another type in Glue, where the table is there: the next publish has a definition to change, and
 /// looks at all partitions.
 fn meddle(site: &Site, table: &TableId) {
-    let glue = |action: &str, body: &Value| {
-        let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: AWSGlue.{action}\r\n");
-        let body = body.to_string();
-        let answer = stand_in::request(&site.account, "glue", "POST", "/", &headers, body.as_bytes()).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
-    };
-    let named = json!({"DatabaseName": table.database(), "Name": table.table()});
-    let Some(found) = glue("GetTable", &named) else { return };
-    let mut input = serde_json::from_str::<Value>(&found).unwrap()["Table"].take();
-    let known = ["Name", "Description", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"];
-    input.as_object_mut().unwrap().retain(|field, _| known.contains(&field.as_str()));
-    input["StorageDescriptor"]["Columns"][1]["Type"] = "int".into();
-    glue("UpdateTable", &json!({"DatabaseName": table.database(), "TableInput": input})).unwrap();
+    edit_table(&site.account, table.database(), table.table(), |definition| {
+        definition["StorageDescriptor"]["Columns"][1]["Type"] = "int".into();
+    });
 }
 
 /// Both runs through the proxy, with what is to go wrong; then a run without, and a look at what is there.
@@ -280,3 +270,51 @@ const KINDS: [&str; 18] = [
     "PUT file",
     "UpdateTable",
 ];
+
+/// The program itself, through the proxy: what a person reads, and the exit code.
+#[test]
+fn what_is_told_of_a_request_that_never_succeeds() {
+    for (label, trouble, code, told) in [
+        (
+            "GET landed",
+            Trouble::Denied,
+            1,
+            ["could not be read and wait for a later run", "it may not be read (access denied)"],
+        ),
+        ("PUT commit", Trouble::Denied, 1, ["cannot write commit s3://", "docs/aws.md lists the permissions"]),
+        (
+            "PUT file",
+            Trouble::Conflict,
+            75,
+            ["the store says that it exists, and it does not", "run the same command again"],
+        ),
+        ("PUT commit", Trouble::Conflict, 75, ["it is unknown whether commit s3://", "run the same command again"]),
+        (
+            "CreateTable",
+            Trouble::Denied,
+            1,
+            ["is committed, publishing is pending", "may not glue:CreateTable on table logs.t"],
+        ),
+        (
+            "GetTable",
+            Trouble::Throttled,
+            75,
+            ["Glue has no time for this now (glue:GetTable on table logs.t)", "run the same command again later"],
+        ),
+    ] {
+        let (sandbox, bucket) = Sandbox::on_aws();
+        let records = Numbered::new(0, 3, 8, 10);
+        records.put(&sandbox, &bucket, "landing");
+        let wire = Wire::new();
+        let account = sandbox.account();
+        let sandbox = sandbox.asking(wire.url(), &account);
+        let line = format!(
+            "compact --lake s3://{bucket}/lake --landing s3://{bucket}/landing --schema {SCHEMA_FILE} --table t --catalog glue"
+        );
+        wire.arm(Plan { label: label.into(), nth: 0, trouble, always: true });
+        sandbox.run(&line).exits(code).says(&told).says(&["error: ", "hint: "]);
+        assert!(wire.disarm() > 0, "{label}");
+        sandbox.ok(&line);
+        records.check_table(&sandbox, &format!("s3://{bucket}/lake"), "t");
+    }
+}

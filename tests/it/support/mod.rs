@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod faulty;
+pub mod glue;
 pub mod http_stub;
 pub mod lake;
 pub mod numbered;
