@@ -274,47 +274,33 @@ const KINDS: [&str; 18] = [
 /// The program itself, through the proxy: what a person reads, and the exit code.
 #[test]
 fn what_is_told_of_a_request_that_never_succeeds() {
-    for (label, trouble, code, told) in [
-        (
-            "GET landed",
-            Trouble::Denied,
-            1,
-            ["could not be read and wait for a later run", "it may not be read (access denied)"],
-        ),
+    let busy = "run the same command again";
+    let cases = [
+        ("GET landed", Trouble::Denied, 1, ["wait for a later run", "it may not be read (access denied)"]),
         ("PUT commit", Trouble::Denied, 1, ["cannot write commit s3://", "docs/aws.md lists the permissions"]),
-        (
-            "PUT file",
-            Trouble::Conflict,
-            75,
-            ["the store says that it exists, and it does not", "run the same command again"],
-        ),
-        ("PUT commit", Trouble::Conflict, 75, ["it is unknown whether commit s3://", "run the same command again"]),
-        (
-            "CreateTable",
-            Trouble::Denied,
-            1,
-            ["is committed, publishing is pending", "may not glue:CreateTable on table logs.t"],
-        ),
-        (
-            "GetTable",
-            Trouble::Throttled,
-            75,
-            ["Glue has no time for this now (glue:GetTable on table logs.t)", "run the same command again later"],
-        ),
-    ] {
-        let (sandbox, bucket) = Sandbox::on_aws();
-        let records = Numbered::new(0, 3, 8, 10);
-        records.put(&sandbox, &bucket, "landing");
-        let wire = Wire::new();
-        let account = sandbox.account();
-        let sandbox = sandbox.asking(wire.url(), &account);
-        let line = format!(
-            "compact --lake s3://{bucket}/lake --landing s3://{bucket}/landing --schema {SCHEMA_FILE} --table t --catalog glue"
-        );
-        wire.arm(Plan { label: label.into(), nth: 0, trouble, always: true });
-        sandbox.run(&line).exits(code).says(&told).says(&["error: ", "hint: "]);
-        assert!(wire.disarm() > 0, "{label}");
-        sandbox.ok(&line);
-        records.check_table(&sandbox, &format!("s3://{bucket}/lake"), "t");
-    }
+        ("PUT file", Trouble::Conflict, 75, ["the store says that it exists, and it does not", busy]),
+        ("PUT commit", Trouble::Conflict, 75, ["it is unknown whether commit s3://", busy]),
+        ("CreateTable", Trouble::Denied, 1, ["publishing is pending", "may not glue:CreateTable on table logs.t"]),
+        ("GetTable", Trouble::Throttled, 75, ["Glue has no time for this now (glue:GetTable on table logs.t)", busy]),
+    ];
+    std::thread::scope(|scope| {
+        for (label, trouble, code, told) in cases {
+            scope.spawn(move || is_told(label, trouble, code, &told));
+        }
+    });
+}
+
+fn is_told(label: &str, trouble: Trouble, code: i32, told: &[&str]) {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let records = Numbered::new(0, 3, 8, 10);
+    records.put(&sandbox, &bucket, "landing");
+    let (wire, account) = (Wire::new(), sandbox.account());
+    let sandbox = sandbox.asking(wire.url(), &account);
+    let (lake, landing) = (format!("s3://{bucket}/lake"), format!("s3://{bucket}/landing"));
+    let line = format!("compact --lake {lake} --landing {landing} --schema {SCHEMA_FILE} --table t --catalog glue");
+    wire.arm(Plan { label: label.into(), nth: 0, trouble, always: true });
+    sandbox.run(&line).exits(code).says(told).says(&["error: ", "hint: "]);
+    assert!(wire.disarm() > 0, "{label}");
+    sandbox.ok(&line);
+    records.check_table(&sandbox, &lake, "t");
 }
