@@ -416,6 +416,7 @@ impl OpenFile {
             rows: self.rows,
             bytes: self.bytes,
             inputs: self.inputs,
+            origin: None,
             stats,
         })
     }

@@ -33,6 +33,7 @@ pub(crate) fn commit(attempt: Uuid, add: &[&str], remove: &[&str]) -> Commit {
         rows: 0,
         bytes: path.len() as u64,
         inputs: Vec::new(),
+        origin: None,
         stats: BTreeMap::new(),
     };
     Commit {
@@ -83,9 +84,9 @@ impl Rig {
             pins: Some(pins(catalog.name(), keyed)),
             ..Commit::new(Action::Create, DateTime::UNIX_EPOCH, "test")
         };
-        let Appended::Committed(first) = ledger.create(create).await.unwrap() else { panic!("it is there") };
+        let first = ledger.create(create).await.unwrap().unwrap();
         let store = lake.store().clone();
-        let (history, attempts) = (vec![*first], vec![Uuid::nil()]);
+        let (history, attempts) = (vec![first], vec![Uuid::nil()]);
         Rig { store, faults, lake, table, catalog, history, attempts, ledger, id, keyed }
     }
 
@@ -135,9 +136,10 @@ impl Rig {
         remove.sort();
         remove.dedup();
         let commit = commit(attempt, &strs(&add), &strs(&remove));
-        let appended = self.ledger.append(&base, commit).await.unwrap();
-        let Appended::Committed(next) = appended else { panic!("{appended:?}") };
-        self.history.push(*next);
+        let mut next = base;
+        let appended = self.ledger.append(&mut next, commit).await.unwrap();
+        assert!(matches!(appended, Appended::Committed(_)), "{appended:?}");
+        self.history.push(next);
         self.attempts.push(attempt);
     }
 
