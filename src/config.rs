@@ -1,5 +1,9 @@
 //! `firelake.toml`, flags and their defaults: what the jobs need, as text. Flags win over the file.
 
+mod moment;
+
+pub use moment::Moment;
+
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -23,6 +23,10 @@ pub(crate) enum Broken {
     WatermarkAtOnce,
     /// A published folder is used for another set of files.
     FolderReused,
+    /// What is condemned is deleted by the same run.
+    GcOneStep,
+    /// Garbage is condemned and deleted whatever the catalog names.
+    GcWithoutCatalog,
     /// A checkpoint says that it is of a later commit than its content.
     CheckpointLabel,
 }

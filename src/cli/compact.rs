@@ -1,5 +1,6 @@
 //! `firelake compact`: one table by flags, or every table of `firelake.toml`.
 
+use super::change::since;
 use super::common::{LakeArgs, bytes, catalog, count, counted, print, schema};
 use super::engine::configured;
 use super::progress;
@@ -189,7 +190,11 @@ fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
         super::tell(error);
         code = worse(code, error.kind().exit_code());
     }
-    if !report.waiting.is_empty() {
+    if let Some(hold) = &report.hold {
+        eprintln!("error: {table}: on hold {}: nothing is compacted", since(hold));
+        eprintln!("hint: `firelake resume` when the cause is mended; {} until then", waits(report));
+        code = worse(code, 1);
+    } else if !report.waiting.is_empty() {
         tell_waiting(report);
         code = worse(code, 1);
     }
@@ -222,6 +227,13 @@ fn percent(share: f64) -> String {
     format!("{} %", (share * 1e6).round() / 1e4)
 }
 
+fn waits(report: &CompactReport) -> String {
+    match report.summary.objects_waiting {
+        1 => "1 object waits".into(),
+        n => format!("{} wait", counted(n, "object")),
+    }
+}
+
 fn tell_waiting(report: &CompactReport) {
     const SHOWN: usize = 10;
     eprintln!(
@@ -245,6 +257,7 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     let s = &report.summary;
     let mut text = format!("{}.{}: ", s.database, s.table);
     match s.commits {
+        _ if s.hold.is_some() && s.objects == 0 => text.push_str("on hold, nothing is compacted"),
         _ if s.objects == 0 => text.push_str("nothing new to compact"),
         None => text.push_str("nothing new to compact"),
         Some([first, last]) => {

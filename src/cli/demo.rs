@@ -56,6 +56,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         database: DATABASE.into(),
         references: vec![reference(&Stores::default(), "hosts", &hosts.to_string_lossy()).await?],
         unpublished: Vec::new(),
+        as_of: None,
         aliases: Default::default(),
         catalog: None,
         stores: Stores::default(),

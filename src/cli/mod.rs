@@ -1,17 +1,23 @@
 //! The command line: one file a subcommand. The only place that prints, reads the environment or the clock, or exits.
 
 mod catalog;
+mod change;
 mod common;
 mod compact;
 mod demo;
 mod engine;
+mod expire;
 mod files;
+mod gc;
 mod generate;
 mod history;
 mod progress;
 mod queries;
 mod query;
+mod rebuild;
 mod report;
+mod resume;
+mod rollback;
 mod signals;
 mod status;
 mod tables;
@@ -54,6 +60,16 @@ enum Command {
     History(history::Args),
     /// Check that a table is whole: ledger, files, landing zone, catalog
     Verify(verify::Args),
+    /// Condemn what is out of use, and delete what was condemned long enough ago
+    Gc(gc::Args),
+    /// Go back to what a table was after an earlier commit, and hold it there
+    Rollback(rollback::Args),
+    /// End the hold of a rollback: compact takes again what it took out
+    Resume(resume::Args),
+    /// Read again what landed in some hours, and replace what was made of it
+    Rebuild(rebuild::Args),
+    /// Take out the partitions that are older than a span
+    Expire(expire::Args),
     /// What the catalog says, what publishing would change, and what others changed
     Catalog(catalog::Args),
     /// Write a made-up access log as Firehose would deliver it
@@ -97,6 +113,11 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Status(args) => status::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Gc(args) => gc::run(args).await,
+        Command::Rollback(args) => rollback::run(args).await,
+        Command::Resume(args) => resume::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Expire(args) => expire::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Demo(args) => demo::run(args).await,

@@ -11,6 +11,7 @@ mod again;
 mod fetch;
 mod order;
 mod plan;
+mod rebuild;
 mod split;
 mod thread;
 mod work;
@@ -18,6 +19,7 @@ mod write;
 
 pub use again::{Again, read_again};
 pub use plan::{BatchLimits, Candidates, batches, candidates};
+pub use rebuild::{Together, together, unreadable};
 pub use work::{Progress, WorkLimits};
 
 use crate::error::{Error, Kind, Result};
@@ -57,6 +59,8 @@ pub struct Run<'a> {
     pub writer: &'a str,
     /// Told as the work goes on.
     pub progress: &'a Progress,
+    /// Rows of partitions that end at this time or before are left out, and counted.
+    pub expired_before: Option<DateTime<Utc>>,
 }
 
 /// What a run has to do.
@@ -89,6 +93,9 @@ impl Run<'_> {
             let listed_at = listed_at.filter(|_| batches.peek().is_none());
             self.compact_batch(snapshot, batch, listed_at, &mut done).await?;
         }
+        if snapshot.hold.is_some() {
+            return Ok(done); // objects were left, so that nothing of the listing may be noted
+        }
         self.note(snapshot, work.gone, listed_at, &mut done).await?;
         Ok(done)
     }
@@ -118,7 +125,7 @@ impl Run<'_> {
     ) -> Result<()> {
         for _ in 0..REPLANS {
             batch.retain(|object| !snapshot.compacted.contains_key(&object.url));
-            if batch.is_empty() {
+            if batch.is_empty() || snapshot.hold.is_some() {
                 return Ok(());
             }
             let attempt = work::attempt(self, &batch).await?;

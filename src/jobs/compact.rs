@@ -1,6 +1,7 @@
 //! The scheduled run of one table: list, compact, publish.
 
 use super::listing::{Lister, Listing};
+use super::resume::Hold;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates};
 use crate::decode::Decoder;
@@ -93,6 +94,9 @@ pub struct CompactSummary {
     pub files_written: u64,
     /// Their size.
     pub bytes_written: u64,
+    /// The rollback that the table is on hold by: nothing is compacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<u64>,
     /// Whether the catalog says what the ledger says.
     pub published: bool,
     /// Tables of the catalog that were not there before, rejected records included.
@@ -110,6 +114,8 @@ pub struct CompactReport {
     pub summary: CompactSummary,
     /// What waits, and why.
     pub waiting: Vec<Waiting>,
+    /// Why nothing is compacted, where a rollback put the table on hold.
+    pub hold: Option<Hold>,
     /// Objects that waited and were deleted before they could be read: told once.
     pub gone: Vec<String>,
     /// Objects that have another size than when they were compacted. They are not read again.
@@ -180,8 +186,6 @@ impl CompactJob {
         let found = candidates(listing.objects, snapshot, self.settle, self.now);
         report.summary.objects_settling = found.settling as u64;
         report.changed = found.changed;
-        report.summary.objects_gone = listing.gone.len() as u64;
-        report.gone = listing.gone.iter().map(|gone| gone.url.clone()).collect();
         (self.watch.planned)(found.objects.iter().map(|o| o.size).sum(), found.objects.len() as u64);
         let run = Run {
             table: folder,
@@ -192,11 +196,14 @@ impl CompactJob {
             now: self.now,
             writer: &self.writer,
             progress: &self.watch.progress,
+            expired_before: None,
         };
         let worth_noting = listing.full && listing.bounded_is_possible && found.settling == 0;
         let work = Work { objects: found.objects, gone: listing.gone, full_listing: worth_noting };
         let done = run.compact(snapshot, work).await?;
         report.add(&done);
+        report.hold = Hold::of(ledger, snapshot).await?;
+        report.summary.hold = snapshot.hold;
         self.publish(folder, ledger, snapshot, report).await;
         self.checkpoint(ledger, snapshot, report).await;
         report.waiting = snapshot.waiting.values().cloned().collect();
@@ -380,6 +387,7 @@ impl CompactReport {
         let summary = &mut self.summary;
         let mut partitions = BTreeSet::new();
         for commit in &done.commits {
+            self.gone.extend(commit.gone.iter().map(|gone| gone.url.clone()));
             summary.objects += commit.inputs.len() as u64;
             summary.records_read += commit.counts.records_read;
             summary.rows_written += commit.counts.rows_written;
@@ -390,6 +398,7 @@ impl CompactReport {
             partitions
                 .extend(commit.add.iter().filter(|f| FileSet::of_path(&f.path) == FileSet::Data).map(|f| &f.partition));
         }
+        summary.objects_gone = self.gone.len() as u64;
         summary.partitions = partitions.len() as u64;
         summary.bytes_read = done.bytes_read;
         // A commit that only notes a full listing is none to speak of.

@@ -1,6 +1,7 @@
 //! How a table stands: what is in it, what has landed and is not in it, what waits, what is to be done.
 
 use super::listing::Lister;
+use super::resume::Hold;
 use crate::catalog::{Catalog, Changes, Reach, TableChange, plan};
 use crate::compact::candidates;
 use crate::error::{Error, Result};
@@ -67,6 +68,9 @@ pub struct TableStatus {
     pub newest_delivery: Option<DateTime<Utc>>,
     /// What has landed and is not compacted; none where the landing zone could not be listed.
     pub lag: Option<Lag>,
+    /// Why nothing is compacted, where a rollback put the table on hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Objects that could not be read and wait.
     pub objects_waiting: u64,
     /// The first of them, and why they wait.
@@ -77,6 +81,8 @@ pub struct TableStatus {
     pub rejected_share: f64,
     /// Partitions with several small files: closed ones, and open ones from 16 files on.
     pub partitions_to_merge: u64,
+    /// Folders that `gc` has condemned and not yet found deleted.
+    pub folders_condemned: u64,
     /// Whether the catalog is behind the ledger; none where that could not be found out.
     pub publishing_pending: Option<bool>,
     /// When every landed object was listed last.
@@ -99,9 +105,9 @@ pub struct Lag {
 }
 
 impl TableStatus {
-    /// Whether somebody should look: objects wait, or something could not be found out.
+    /// Whether somebody should look: the table is on hold, objects wait, or something could not be found out.
     pub fn needs_attention(&self) -> bool {
-        self.objects_waiting > 0 || !self.problems.is_empty()
+        self.hold.is_some() || self.objects_waiting > 0 || !self.problems.is_empty()
     }
 }
 
@@ -117,6 +123,7 @@ impl StatusJob {
         let schema = snapshot.schema()?;
         let mut status = self.of_snapshot(&snapshot, &schema);
         status.committed_at = ledger.commit(snapshot.head).await?.map(|commit| commit.at);
+        status.hold = Hold::of(&ledger, &snapshot).await?;
         status.records_rejected = rejected(&ledger, &snapshot).await?;
         status.rejected_share = share(status.records_rejected, status.rows);
         match self.lag(&snapshot).await {
@@ -144,11 +151,13 @@ impl StatusJob {
             newest_event: newest_event(&live, schema),
             newest_delivery: snapshot.newest_delivery(),
             lag: None,
+            hold: None,
             objects_waiting: snapshot.waiting.len() as u64,
             waiting: snapshot.waiting.values().take(NAMED).cloned().collect(),
             records_rejected: 0,
             rejected_share: 0.0,
             partitions_to_merge: self.to_merge(snapshot, &schema.partitions),
+            folders_condemned: snapshot.condemned.len() as u64,
             publishing_pending: None,
             full_listing_at: snapshot.full_listing_at,
             problems: Vec::new(),
@@ -223,7 +232,7 @@ async fn rejected(ledger: &Ledger, snapshot: &Snapshot) -> Result<u64> {
     let mut by_commit: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
     for (_, file) in snapshot.live(FileSet::Rejected) {
         let chunks = file.stats.get("chunk").and_then(|stats| stats.max.as_ref()?.as_u64());
-        let (rows, whole) = by_commit.entry(file.commit).or_insert((0, true));
+        let (rows, whole) = by_commit.entry(file.origin).or_insert((0, true));
         *rows += file.rows;
         *whole &= chunks == Some(0);
     }

@@ -165,11 +165,17 @@ impl Checker {
         if let Some(url) = state.waiting.first() {
             return Err(format!("I2: {url} waits in the end"));
         }
+        self.is_published(entries)
+    }
+
+    /// I4: the catalog says of each partition what the ledger says.
+    pub(super) fn is_published(&self, entries: &Entries) -> Result<(), String> {
+        let Some(state) = self.past.last() else { return Ok(()) };
         let says: BTreeMap<(FileSet, Partition), u64> =
             located(entries).into_iter().map(|(set, partition, _, commit)| ((set, partition), commit)).collect();
         match says == state.changed {
             true => Ok(()),
-            false => Err(format!("I4: in the end the catalog says {says:?}, the ledger {:?}", state.changed)),
+            false => Err(format!("I4: all ended well, and the catalog says {says:?}, the ledger {:?}", state.changed)),
         }
     }
 }

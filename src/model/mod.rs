@@ -13,6 +13,7 @@
 
 mod catalog;
 mod check;
+mod exhaustive;
 mod gate;
 mod process;
 mod random;

@@ -1,5 +1,6 @@
 //! What processes do: the product's jobs, with the model's store, catalog and clock in their hands.
 
+use super::gate::Gate;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{BatchLimits, WorkLimits};
 use crate::error::{Error, Kind, Result};
@@ -10,6 +11,7 @@ use crate::table::{TableId, TableSchema};
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStore;
 use proptest::prelude::*;
+use std::fmt;
 use std::sync::Arc;
 
 const SCHEMA: &str = r#"
@@ -57,18 +59,35 @@ pub(super) fn jobs() -> BoxedStrategy<Job> {
 pub(super) struct Hands {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) gate: Gate,
     pub(super) now: DateTime<Utc>,
 }
 
-/// Works; gives how it ended. What must never happen begins with "broken".
-pub(super) async fn work(job: Job, hands: Hands) -> String {
-    match hands.run(job).await {
-        Ok(told) => told,
-        // A ledger that does not fit, or an internal error, is one that firelake wrote itself.
-        Err(error) if matches!(error.kind(), Kind::Ledger | Kind::Internal) => {
-            format!("broken: {}", error.chain().join(": "))
+/// How a process ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Well(String),
+    Failed(String),
+    /// What must never happen: a ledger that firelake itself made unreadable, or an internal error.
+    Broken(String),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Well(told) => f.write_str(told),
+            Ended::Failed(told) => write!(f, "failed: {told}"),
+            Ended::Broken(told) => write!(f, "broken: {told}"),
         }
-        Err(error) => error.chain().join(": "),
+    }
+}
+
+/// Works to the end.
+pub(super) async fn work(job: Job, hands: Hands) -> Ended {
+    match hands.run(job).await {
+        Ok(told) => Ended::Well(told),
+        Err(error) if matches!(error.kind(), Kind::Ledger | Kind::Internal) => Ended::Broken(error.chain().join(": ")),
+        Err(error) => Ended::Failed(error.chain().join(": ")),
     }
 }
 
@@ -134,6 +153,7 @@ impl Hands {
 
     async fn checkpoint(&self) -> Result<String> {
         let Some(mut state) = self.ledger().load().await? else { return Ok("no table".into()) };
+        self.gate.pass("think about a checkpoint".into()).await;
         self.ledger().checkpoint(&mut state).await?;
         Ok(format!("checkpoint {}", state.head))
     }
@@ -156,6 +176,9 @@ impl Hands {
 
     async fn load(&self) -> Result<String> {
         let Some(state) = self.ledger().load().await? else { return Ok("no table".into()) };
+        if let Some(url) = state.waiting.keys().find(|url| state.compacted.contains_key(*url)) {
+            return Err(Error::internal(format!("{url} waits, though it is compacted")));
+        }
         let folded = self.ledger().fold_up_to(state.head).await?;
         match folded == state {
             true => Ok(format!("loaded {}", state.head)),

@@ -122,6 +122,8 @@ pub(super) struct Store {
     pub(super) gate: Gate,
     /// Where late writes wait.
     pub(super) late: Arc<Mutex<Vec<Late>>>,
+    /// Whether it stops before every operation, also before those that nobody sees.
+    pub(super) at_each: bool,
 }
 
 fn timeout() -> Error {
@@ -154,6 +156,11 @@ impl Store {
             _ => Err(timeout()),
         }
     }
+
+    /// A reading, at which a process stops only where it stops at each operation.
+    async fn read(&self, verb: &str, path: &Path) -> Result<()> {
+        if self.at_each { self.seen(format!("{verb} {path}")).await } else { Ok(()) }
+    }
 }
 
 /// Whether others could see a write of this object: what an attempt writes, nobody reads before its commit.
@@ -171,7 +178,7 @@ impl fmt::Display for Store {
 impl ObjectStore for Store {
     async fn put_opts(&self, path: &Path, bytes: PutPayload, opts: PutOptions) -> Result<PutResult> {
         let put = self.disk.put(path, bytes.clone(), opts.mode.clone());
-        match is_seen(path) {
+        match is_seen(path) || self.at_each {
             true => self.write(format!("put {path}"), Late::Put(path.clone(), bytes, opts.mode), put).await,
             false => put.await,
         }
@@ -182,6 +189,7 @@ impl ObjectStore for Store {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.read("get", path).await?;
         if self.disk.is_forbidden(path) {
             return Err(Error::PermissionDenied { path: path.to_string(), source: "forbidden".into() });
         }
@@ -190,6 +198,7 @@ impl ObjectStore for Store {
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.read("get ranges of", path).await?;
         self.disk.inner.get_ranges(path, ranges).await
     }
 
@@ -220,11 +229,20 @@ impl ObjectStore for Store {
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        let disk = self.disk.clone();
-        self.disk.inner.list_with_offset(prefix, offset).map(move |meta| Ok(disk.stamped(meta?))).boxed()
+        let (store, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
+        let listed = async move {
+            if let Err(error) = store.read("list from", &offset).await {
+                return stream::iter([Err(error)]).boxed();
+            }
+            let disk = store.disk.clone();
+            let listed = store.disk.inner.list_with_offset(prefix.as_ref(), &offset);
+            listed.map(move |meta| Ok(disk.stamped(meta?))).boxed()
+        };
+        stream::once(listed).flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.read("list folder", &prefix.cloned().unwrap_or_default()).await?;
         let found = self.disk.inner.list_with_delimiter(prefix).await?;
         let objects = found.objects.into_iter().map(|meta| self.disk.stamped(meta)).collect();
         Ok(ListResult { objects, ..found })

@@ -4,7 +4,7 @@
 use super::catalog::{Entries, LateCall, ModelCatalog};
 use super::check::Checker;
 use super::gate::{Arrival, End, Gate};
-use super::process::{Hands, Job, work};
+use super::process::{Ended, Hands, Job, work};
 use super::script::Step;
 use super::store::{Disk, Late, Store};
 use super::truth::Home;
@@ -34,12 +34,16 @@ pub(super) struct World {
     delivered: usize,
     arrivals: UnboundedReceiver<Arrival>,
     door: UnboundedSender<Arrival>,
+    /// Whether processes stop before every operation.
+    at_each: bool,
+    /// Whether anything failed: then the catalog may lag behind the ledger until the next run.
+    failed: bool,
 }
 
 struct Process {
     number: usize,
     name: String,
-    task: JoinHandle<String>,
+    task: JoinHandle<Ended>,
     waiting: VecDeque<Arrival>,
 }
 
@@ -65,7 +69,19 @@ impl World {
             delivered: 0,
             arrivals,
             door,
+            at_each: false,
+            failed: false,
         }
+    }
+
+    /// From now on processes stop before every operation, also before those that nobody sees.
+    pub(super) fn stop_at_each(&mut self, at_each: bool) {
+        self.at_each = at_each;
+    }
+
+    /// How many processes have not ended.
+    pub(super) fn running(&self) -> usize {
+        self.processes.len()
     }
 
     /// One step of the script; what it breaks.
@@ -149,7 +165,9 @@ impl World {
             gate: gate.clone(),
             late: self.late_calls.clone(),
         };
-        Hands { store: Arc::new(Store { disk, gate, late }), catalog: Arc::new(catalog), now: self.disk.now() }
+        let now = self.disk.now();
+        let store = Store { disk, gate: gate.clone(), late, at_each: self.at_each };
+        Hands { store: Arc::new(store), catalog: Arc::new(catalog), gate, now }
     }
 
     async fn start(&mut self, job: &Job) -> Result<(), String> {
@@ -184,6 +202,7 @@ impl World {
 
     /// One operation of a process, and on to its next.
     async fn gate(&mut self, at: usize, end: End) -> Result<(), String> {
+        self.failed |= end != End::Done;
         if let Some(arrival) = self.processes[at].waiting.pop_front() {
             let told = if end == End::Done { String::new() } else { format!(" — {end:?}") };
             self.log.push(format!("  process {} {}{told}", self.processes[at].name, arrival.told));
@@ -213,13 +232,23 @@ impl World {
                 biased;
                 Some(arrival) = self.arrivals.recv() => self.arrived(arrival),
                 ended = &mut process.task => {
-                    let told = ended.unwrap_or_else(|error| format!("panicked: {error}"));
-                    self.log.push(format!("process {} ended: {told}", process.name));
+                    let ended = ended.unwrap_or_else(|error| Ended::Broken(format!("panicked: {error}")));
+                    self.log.push(format!("process {} ended: {ended}", process.name));
                     self.processes.remove(at);
-                    return if told.starts_with("broken") || told.starts_with("panicked") { Err(told) } else { Ok(()) };
+                    return self.ended(ended);
                 }
             }
         }
+    }
+
+    /// I4: where all ran to their ends and nothing failed, the catalog says what the ledger says.
+    fn ended(&mut self, ended: Ended) -> Result<(), String> {
+        match ended {
+            Ended::Broken(what) => return Err(what),
+            Ended::Failed(_) => self.failed = true,
+            Ended::Well(_) => {}
+        }
+        if self.processes.is_empty() && !self.failed { self.checker.is_published(&self.entries) } else { Ok(()) }
     }
 
     fn arrived(&mut self, arrival: Arrival) {
@@ -231,6 +260,7 @@ impl World {
     fn kill(&mut self, process: usize) {
         if let Some(at) = self.choose(process) {
             let process = self.processes.remove(at);
+            self.failed = true;
             self.log.push(format!("process {} dies", process.name));
             process.task.abort();
         }

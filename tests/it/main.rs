@@ -8,6 +8,8 @@
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
+//! - [`gc`]: what is out of use is deleted a grace later, and nothing else.
+//! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -19,6 +21,8 @@ mod bad_input;
 mod both;
 mod cli;
 mod exactly_once;
+mod gc;
+mod rollback;
 mod support;
 mod truth;
 mod verify;

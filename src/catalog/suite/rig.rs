@@ -64,7 +64,7 @@ pub(crate) struct Rig {
     pub(crate) history: Vec<Snapshot>,
     /// The attempt of each commit.
     pub(crate) attempts: Vec<Uuid>,
-    ledger: Ledger,
+    pub(crate) ledger: Ledger,
     id: TableId,
     keyed: bool,
 }
@@ -104,6 +104,19 @@ impl Rig {
             id: self.id.clone(),
             keyed: self.keyed,
         }
+    }
+
+    /// Reads what others committed.
+    pub(crate) async fn catch_up(&mut self) -> Vec<Commit> {
+        let mut read = Vec::new();
+        while let Some(commit) = self.ledger.commit(self.head() + 1).await.unwrap() {
+            let mut next = self.history.last().unwrap().clone();
+            next.apply(&commit).unwrap();
+            self.history.push(next);
+            self.attempts.push(Uuid::nil());
+            read.push(commit);
+        }
+        read
     }
 
     pub(crate) fn head(&self) -> u64 {
