@@ -300,7 +300,7 @@ impl CompactJob {
         let ends = snapshot.as_ref().map_or("does not exist".into(), |state| format!("ends at commit {}", state.head));
         let told = format!("the catalog knows commit {published} of {}, but its ledger {ends}", self.table);
         Err(Error::ledger(told).hint(
-            "the ledger has lost its newest commits: restore the table's _ledger folder from a backup. Nothing was changed",
+            "the ledger has lost its newest commits: restore the table's _ledger folder from a backup; where there is none, docs/ledger.md says what to do. Nothing was changed",
         ))
     }
 

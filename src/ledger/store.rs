@@ -5,7 +5,7 @@ use super::conflict::conflict;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::sabotage::{Broken, broken};
-use crate::storage::Location;
+use crate::storage::{Fault, Location};
 use chrono::{DateTime, Utc};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
@@ -141,6 +141,7 @@ impl Ledger {
 fn is_final(error: &object_store::Error) -> bool {
     use object_store::Error::*;
     match error {
+        Generic { .. } if Fault::find(error).is_some_and(|fault| fault.meaning.is_refusal()) => true,
         PermissionDenied { .. }
         | Unauthenticated { .. }
         | InvalidPath { .. }
