@@ -25,7 +25,7 @@ pub(crate) enum Broken {
     FolderReused,
     /// What is condemned is deleted by the same run.
     GcOneStep,
-    /// Garbage is condemned and deleted whatever the catalog names.
+    /// Garbage is condemned and deleted whatever the catalog names, which is not brought up to date before.
     GcWithoutCatalog,
     /// A checkpoint says that it is of a later commit than its content.
     CheckpointLabel,

@@ -12,7 +12,7 @@
 //! | has files | evolved the schema | files without the new columns, by a schema that is gone |
 //! | `rebuild` | expired files | what was expired comes back |
 //! | `condemn` | made files live below what it condemns | a live file is deleted |
-//! | `resume` | is a rollback | a hold ends that its planner did not see |
+//! | `resume` | is a rollback, or a resume | a hold ends that its planner did not see; there is no hold any more |
 //! | `evolve` | evolved the schema | a change that was not checked against the schema it changes |
 
 use super::commit::{Action, Commit, attempt_of};
@@ -65,6 +65,9 @@ fn rolled_back(mine: &Commit, winner: &Commit) -> Option<String> {
         () if theirs_is && changes(mine) => Some(format!("commit {} rolled the table back", winner.number)),
         () if theirs_is && mine.action == Action::Resume => {
             Some(format!("commit {} rolled the table back once more", winner.number))
+        }
+        () if mine.action == Action::Resume && winner.action == Action::Resume => {
+            Some(format!("commit {} resumed the table", winner.number))
         }
         () => None,
     }
@@ -180,6 +183,7 @@ mod tests {
             ("a rollback and a merge", back.clone(), merge("data/x/y", "z"), (true, true)),
             ("two rollbacks", back.clone(), plain(Rollback), (true, true)),
             ("a resume and a rollback", plain(Resume), back.clone(), (true, false)),
+            ("two resumes", plain(Resume), plain(Resume), (true, true)),
             ("a resume and an add", plain(Resume), add_a.clone(), (false, false)),
             ("a condemned folder that comes back", condemn(format!("data/{A}/dt=1/")), back.clone(), (true, true)),
             ("a condemned folder beside it", condemn(format!("data/{A}/dt=11/")), back.clone(), (false, false)),

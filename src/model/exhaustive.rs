@@ -22,14 +22,19 @@ fn before(job: &Job) -> Vec<Step> {
     let deliver = |days, hours_late| Step::Deliver { days, hours_late };
     let first = vec![deliver(0b011, 0), deliver(0b110, 0), deliver(0b111, 2)];
     let more = vec![Step::Pass(20), deliver(0b011, 3), deliver(0b101, 0), deliver(0b001, 30), deliver(0b111, 0)];
+    let compact = || Step::Run(Job::Compact);
+    let orphan = || vec![Step::Start(Job::Compact), Step::Go { process: 0, gates: 1, end: End::Done }, Step::Kill(0)];
+    let several = [first.clone(), vec![compact()], more.clone(), orphan(), vec![compact()]].concat();
+    let unpublished = [first.clone(), vec![compact()], more.clone(), vec![Step::Start(Job::Compact)]].concat();
     match job {
-        Job::Compact => [first, vec![Step::Run(Job::Compact)], more].concat(),
-        _ => {
-            let orphan =
-                vec![Step::Start(Job::Compact), Step::Go { process: 0, gates: 1, end: End::Done }, Step::Kill(0)];
-            let compact = vec![Step::Run(Job::Compact)];
-            [first, compact.clone(), more, orphan, compact].concat()
+        Job::Compact => [first, vec![compact()], more].concat(),
+        Job::Publish => [unpublished, vec![Step::Go { process: 0, gates: 4, end: End::Done }, Step::Kill(0)]].concat(),
+        Job::Gc => {
+            [several, vec![Step::Run(Job::Merge), Step::Pass(600), Step::Run(Job::Gc), Step::Pass(300)]].concat()
         }
+        Job::Resume => [several, vec![Step::Run(Job::Rollback(2))]].concat(),
+        Job::Rollback(_) => [several, vec![Step::Run(Job::Merge)]].concat(),
+        _ => several,
     }
 }
 
@@ -84,17 +89,24 @@ fn every_way(job: &Job, operations: usize) {
     }
 }
 
-#[test]
-fn compact() {
-    every_way(&Job::Compact, 30);
+/// A test a job, so that they run side by side.
+macro_rules! jobs {
+    ($($name:ident: $job:expr, $operations:literal;)*) => {
+        $(#[test]
+        fn $name() {
+            every_way(&$job, $operations);
+        })*
+    };
 }
 
-#[test]
-fn publish() {
-    every_way(&Job::Publish, 3);
-}
-
-#[test]
-fn checkpoint() {
-    every_way(&Job::Checkpoint, 5);
+jobs! {
+    compact: Job::Compact, 30;
+    publish: Job::Publish, 10;
+    checkpoint: Job::Checkpoint, 5;
+    merge: Job::Merge, 20;
+    gc: Job::Gc, 20;
+    rollback: Job::Rollback(2), 15;
+    resume: Job::Resume, 4;
+    rebuild: Job::Rebuild(6), 20;
+    expire: Job::Expire(36), 10;
 }

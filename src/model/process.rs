@@ -2,10 +2,14 @@
 
 use super::gate::Gate;
 use crate::catalog::{Catalog, Reach, publish};
-use crate::compact::{BatchLimits, WorkLimits};
+use crate::compact::{BatchLimits, MergeLimits, WorkLimits};
 use crate::error::{Error, Kind, Result};
+use crate::jobs::change::{ChangeJob, Changed};
 use crate::jobs::compact::CompactJob;
-use crate::ledger::{Action, Commit, Ledger};
+use crate::jobs::gc::{GcJob, LEAST_GRACE};
+use crate::jobs::merge::MergeJob;
+use crate::jobs::rebuild::Rebuild;
+use crate::ledger::{Action, AsOf, Commit, Ledger};
 use crate::storage::Location;
 use crate::table::{TableId, TableSchema};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,6 +31,8 @@ type = "timestamp"
 event_time = true
 "#;
 
+const WORK: WorkLimits = WorkLimits { threads: 1, memory: 64 << 20, open_files: 16 };
+
 /// What a process is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Job {
@@ -36,8 +42,18 @@ pub(super) enum Job {
     Publish,
     /// Loads the table and stores a checkpoint.
     Checkpoint,
+    /// Makes few files of many.
+    Merge,
+    /// Condemns, and deletes what was condemned long enough ago.
+    Gc,
+    /// Goes back by so many commits.
+    Rollback(u8),
     /// Ends a hold.
     Resume,
+    /// Reads again what was delivered in the hour so many hours ago, and in those after it.
+    Rebuild(u8),
+    /// Takes out the partitions that ended so many hours ago.
+    Expire(u8),
     /// Writes commits that change nothing.
     Marks(u8),
     /// Loads the table, and checks that a checkpoint and all commits give the same.
@@ -46,10 +62,16 @@ pub(super) enum Job {
 
 pub(super) fn jobs() -> BoxedStrategy<Job> {
     prop_oneof![
-        8 => Just(Job::Compact),
-        4 => Just(Job::Publish),
+        10 => Just(Job::Compact),
+        3 => Just(Job::Publish),
         2 => Just(Job::Checkpoint),
-        1 => (1..4_u8).prop_map(Job::Marks),
+        4 => Just(Job::Merge),
+        5 => Just(Job::Gc),
+        3 => (1..5_u8).prop_map(Job::Rollback),
+        3 => Just(Job::Resume),
+        3 => (0..30_u8).prop_map(Job::Rebuild),
+        1 => prop_oneof![Just(12_u8), Just(36)].prop_map(Job::Expire),
+        1 => prop_oneof![3 => 1..4_u8, 1 => Just(100)].prop_map(Job::Marks),
         1 => Just(Job::Load),
     ]
     .boxed()
@@ -91,6 +113,13 @@ pub(super) async fn work(job: Job, hands: Hands) -> Ended {
     }
 }
 
+fn told<P>(done: Changed<P>) -> Result<String> {
+    match done.unpublished {
+        Some(error) => Err(error),
+        None => Ok(format!("commit {:?}", done.commit)),
+    }
+}
+
 impl Hands {
     fn place(&self, prefix: &str) -> Location {
         Location::in_store(self.store.clone(), "memory:///", prefix)
@@ -113,7 +142,12 @@ impl Hands {
             Job::Compact => self.compact().await,
             Job::Publish => self.publish().await,
             Job::Checkpoint => self.checkpoint().await,
-            Job::Resume => self.resume().await,
+            Job::Merge => self.merge().await,
+            Job::Gc => self.gc().await,
+            Job::Rollback(commits) => self.rollback(commits).await,
+            Job::Resume => told(self.change()?.resume().await?),
+            Job::Rebuild(hours) => self.rebuild(hours).await,
+            Job::Expire(hours) => told(self.change()?.expire(TimeDelta::hours(hours.into())).await?),
             Job::Marks(count) => self.marks(count).await,
             Job::Load => self.load().await,
         }
@@ -132,7 +166,7 @@ impl Hands {
             shard: None,
             add_landing: false,
             batch: BatchLimits { objects: 2, ..BatchLimits::default() },
-            work: WorkLimits { threads: 1, ..WorkLimits::default() },
+            work: WORK,
             now: self.now,
             writer: "the model".into(),
             watch: Default::default(),
@@ -161,11 +195,64 @@ impl Hands {
         Ok(format!("checkpoint {}", state.head))
     }
 
-    async fn resume(&self) -> Result<String> {
-        let Some(mut state) = self.ledger().load().await? else { return Ok("no table".into()) };
-        let Some(hold) = state.hold else { return Ok("no hold".into()) };
-        let commit = Commit { resumes: Some(hold), ..Commit::new(Action::Resume, self.now, "the model") };
-        Ok(format!("{:?}", self.ledger().append(&mut state, commit).await?))
+    async fn merge(&self) -> Result<String> {
+        let job = MergeJob {
+            lake: self.place("lake"),
+            table: Self::table()?,
+            catalog: self.catalog.clone(),
+            limits: MergeLimits::default(),
+            work: WORK,
+            stores: Default::default(),
+            now: self.now,
+            writer: "the model".into(),
+        };
+        let report = job.run().await?;
+        match report.failed.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(format!("merged in commits {:?}", report.summary.commits)),
+        }
+    }
+
+    async fn gc(&self) -> Result<String> {
+        let job = GcJob {
+            lake: self.place("lake"),
+            table: Self::table()?,
+            catalog: self.catalog.clone(),
+            grace: LEAST_GRACE,
+            yes: true,
+            now: self.now,
+            writer: "the model".into(),
+        };
+        let report = job.run().await?;
+        match report.failure {
+            Some(error) => Err(error),
+            None => Ok(format!("condemned by {:?}, {} files deleted", report.commit, report.files_deleted)),
+        }
+    }
+
+    fn change(&self) -> Result<ChangeJob> {
+        Ok(ChangeJob {
+            lake: self.place("lake"),
+            table: Self::table()?,
+            catalog: self.catalog.clone(),
+            landing: vec![self.place("landing")],
+            stores: Default::default(),
+            now: self.now,
+            writer: "the model".into(),
+            yes: true,
+        })
+    }
+
+    async fn rollback(&self, commits: u8) -> Result<String> {
+        let Some(state) = self.ledger().load_lean().await? else { return Ok("no table".into()) };
+        let to = state.head.saturating_sub(commits.into());
+        told(self.change()?.rollback(AsOf::Commit(to)).await?)
+    }
+
+    async fn rebuild(&self, hours: u8) -> Result<String> {
+        let from = self.now - TimeDelta::hours(hours.into());
+        let delivered = from..self.now + TimeDelta::hours(1);
+        told(self.change()?.rebuild(&Rebuild { delivered, work: WORK, watch: Default::default() }).await?)
     }
 
     async fn marks(&self, count: u8) -> Result<String> {

@@ -20,6 +20,8 @@ pub(super) struct State {
     /// Records of compacted objects that are in no file, because they expired.
     pub(super) expired: BTreeSet<Record>,
     bound: Option<DateTime<Utc>>,
+    /// Folders that gc may delete.
+    condemned: BTreeSet<String>,
 }
 
 /// A live file, with the records that are in it.
@@ -76,6 +78,7 @@ impl State {
             next.waiting.insert(url.clone());
         }
         next.waiting.extend(commit.waiting.iter().map(|w| w.url.clone()).filter(|url| !self.compacted.contains(url)));
+        next.condemned.extend(commit.condemned.iter().cloned());
         if self.on_hold && commit.action == Action::Add && (commit.has_files() || !commit.inputs.is_empty()) {
             return wrong("it brings objects in while the table is on hold".into());
         }
@@ -118,6 +121,10 @@ impl State {
     pub(super) fn check(&self, homes: &BTreeMap<Record, Home>) -> Result<(), String> {
         if let Some(url) = self.compacted.intersection(&self.waiting).next() {
             return Err(format!("I2: {url} is compacted, and waits"));
+        }
+        let may_go = |path: &str| path.match_indices('/').any(|(at, _)| self.condemned.contains(&path[..=at]));
+        if let Some(path) = self.files.keys().find(|path| may_go(path)) {
+            return Err(format!("I6: {path} is live, and condemned"));
         }
         let mut found: BTreeMap<Record, Vec<(&str, &Live)>> = BTreeMap::new();
         for (path, live) in &self.files {
