@@ -4,13 +4,14 @@
 //! hold is handed on early; where such a one fails after all, the attempt is given up and done again without it.
 
 use super::Run;
-use super::fetch::{Body, fetch};
+use super::fetch::{Fetched, fetch};
 use super::split::Splitter;
 use super::thread;
 use super::write::{Piece, Writers};
-use crate::decode::{Decoded, Decoder, ObjectCounts, RejectedRecord, rejected_batch};
+use crate::decode::{Decoded, Decoder, MAX_RECORD, ObjectCounts, RejectedChunk, rejected_batch};
 use crate::error::{Error, Kind, Result};
-use crate::landing::{LandedObject, compression};
+use crate::landing::LandedObject;
+use crate::landing::compression::MAX_DECOMPRESSED;
 use crate::ledger::{Counts, DataFile, Input, Waiting};
 use crate::storage::Fault;
 use crate::table::{FileSet, Partition, PartitionKey};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, mpsc::SyncSender};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// Threads and memory of a run.
+/// Threads, memory and other bounds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkLimits {
     /// Threads that decode, and as many that write.
@@ -29,12 +30,22 @@ pub struct WorkLimits {
     pub memory: usize,
     /// Partition files open at once, over all threads.
     pub open_files: usize,
+    /// A record of more bytes is rejected.
+    pub max_record: usize,
+    /// An object that holds more bytes without its compression waits.
+    pub max_decompressed: u64,
 }
 
 impl Default for WorkLimits {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        WorkLimits { threads, memory: 128 << 20, open_files: 128 }
+        WorkLimits {
+            threads,
+            memory: 128 << 20,
+            open_files: 128,
+            max_record: MAX_RECORD,
+            max_decompressed: MAX_DECOMPRESSED,
+        }
     }
 }
 
@@ -52,7 +63,7 @@ pub(super) struct Attempt {
 
 /// Bytes of rows that one object may hold back.
 const HELD: usize = 48 << 20;
-/// What a rejected record costs in memory beside its bytes and its object's URL.
+/// What a chunk of a rejected record costs in memory beside its bytes and its object's URL.
 const REJECTED_ROW: usize = 160;
 /// More threads than this bring nothing, and the runtime's pool for blocking work has 512 for everything.
 pub(super) const MOST_THREADS: usize = 64;
@@ -80,7 +91,7 @@ pub(super) async fn attempt(run: &Run<'_>, batch: &[LandedObject]) -> Result<Att
     }
 }
 
-type Job = (usize, Result<Body>);
+type Job = (usize, Result<Fetched>);
 type Outcome = (usize, Result<ObjectCounts, Failure>);
 
 /// One attempt; the inner error is an object that spoilt it.
@@ -96,8 +107,9 @@ async fn once(
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
     let threads = (0..run.work.threads.clamp(1, MOST_THREADS).min(batch.len())).map(|_| {
         let worker = Worker {
-            decoder: Decoder::new(run.schema)?,
+            decoder: Decoder::new(run.schema)?.max_record(run.work.max_record),
             splitter: Splitter::new(run.schema.partitions.clone()),
+            max_decompressed: run.work.max_decompressed,
             to_writers: writers.senders(),
             progress: run.progress.clone(),
             objects: objects.clone(),
@@ -174,6 +186,7 @@ impl Attempt {
         self.counts.records_rejected += object.rejected;
         self.counts.rows_written += object.records - object.rejected;
         self.counts.by_delivery += object.by_delivery;
+        self.counts.repaired += object.repaired;
     }
 }
 
@@ -192,6 +205,7 @@ fn input(object: &LandedObject, counts: &ObjectCounts) -> Input {
 struct Worker {
     decoder: Decoder,
     splitter: Splitter,
+    max_decompressed: u64,
     to_writers: Vec<SyncSender<Piece>>,
     progress: Progress,
     objects: Arc<Vec<LandedObject>>,
@@ -227,7 +241,7 @@ impl Worker {
         }
     }
 
-    fn object(&mut self, at: usize, body: Body) -> Result<ObjectCounts, Failure> {
+    fn object(&mut self, at: usize, body: Fetched) -> Result<ObjectCounts, Failure> {
         let object = self.objects[at].clone();
         let mut held = Held { input: at as u32, pieces: Vec::new(), rejected: Vec::new(), bytes: 0, handed_on: false };
         let result = self.decode(&object, body, &mut held);
@@ -239,8 +253,8 @@ impl Worker {
         result.map_err(|error| failure(error, held.handed_on))
     }
 
-    fn decode(&mut self, object: &LandedObject, body: Body, held: &mut Held) -> Result<ObjectCounts> {
-        let mut plain = compression::plain(body, &object.url)?;
+    fn decode(&mut self, object: &LandedObject, body: Fetched, held: &mut Held) -> Result<ObjectCounts> {
+        let mut plain = body.plain(object, self.max_decompressed)?;
         let Worker { decoder, splitter, to_writers, .. } = self;
         decoder.decode(&mut *plain, object.delivered, &mut |decoded| {
             match decoded {
@@ -249,9 +263,9 @@ impl Worker {
                         held.push(FileSet::Data, partition, batch);
                     }
                 }
-                Decoded::Rejected(record) => {
-                    held.bytes += record.raw.len() + object.url.len() + REJECTED_ROW;
-                    held.rejected.push(record);
+                Decoded::Rejected(chunk) => {
+                    held.bytes += chunk.raw.len() + object.url.len() + REJECTED_ROW;
+                    held.rejected.push(chunk);
                 }
             }
             match held.bytes > HELD {
@@ -266,7 +280,7 @@ impl Worker {
 struct Held {
     input: u32,
     pieces: Vec<Piece>,
-    rejected: Vec<RejectedRecord>,
+    rejected: Vec<RejectedChunk>,
     bytes: usize,
     handed_on: bool,
 }

@@ -155,6 +155,9 @@ pub struct Counts {
     /// Rows that had no usable event time and went by their delivery time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub by_delivery: u64,
+    /// Rows of records that were no strict JSON and could be repaired.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repaired: u64,
 }
 
 fn is_zero(n: &u64) -> bool {

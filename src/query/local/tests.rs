@@ -83,8 +83,12 @@ impl Lake {
             commit.add.push(self.write(table, path, "2015-05-22", &batch, BTreeMap::new()).await);
         }
         let rows_written = files.iter().map(|(_, requests)| requests.len() as u64).sum();
-        commit.counts =
-            Counts { records_read: rows_written + rejected, rows_written, records_rejected: rejected, by_delivery: 0 };
+        commit.counts = Counts {
+            records_read: rows_written + rejected,
+            rows_written,
+            records_rejected: rejected,
+            ..Counts::default()
+        };
         commit.inputs = vec![Input {
             url: format!("memory:///landing/{attempt}"),
             etag: None,

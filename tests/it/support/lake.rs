@@ -5,6 +5,7 @@ use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
 use firelake::catalog::FileCatalog;
 use firelake::compact::{BatchLimits, WorkLimits};
+use firelake::decode::MAX_RECORD;
 use firelake::error::Result;
 use firelake::jobs::compact::{CompactJob, CompactReport};
 use firelake::jobs::generate::{GenerateOptions, Object, objects};
@@ -84,7 +85,18 @@ impl Lake {
     pub async fn try_verify(&self, deep: bool) -> Result<VerifyReport> {
         let CompactJob { lake, table, landing, catalog, lookback, stores, .. } = self.job();
         let watch = std::sync::Arc::new(|_: &'static str, _, _| {});
-        let job = VerifyJob { lake, table, landing, catalog, lookback, stores, deep, threads: 2, watch };
+        let job = VerifyJob {
+            lake,
+            table,
+            landing,
+            catalog,
+            lookback,
+            stores,
+            deep,
+            max_record: MAX_RECORD,
+            threads: 2,
+            watch,
+        };
         job.run().await
     }
 
