@@ -4,6 +4,7 @@
 //! - [`truth`]: what queries answer, against what the generator drew.
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
+//! - [`reading`]: whatever Firehose delivers: compression, framing, damage.
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
@@ -19,6 +20,7 @@ mod bad_input;
 mod both;
 mod cli;
 mod exactly_once;
+mod reading;
 mod support;
 mod truth;
 mod verify;

@@ -1,87 +1,9 @@
-use super::snappy::XERIAL;
 use super::*;
-use flate2::write::{DeflateEncoder, GzEncoder};
+use pack::*;
 use proptest::prelude::*;
-use std::io::Write;
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    zstd::encode_all(bytes, 1).unwrap()
-}
-
-fn raw_snappy(bytes: &[u8]) -> Vec<u8> {
-    snap::raw::Encoder::new().compress_vec(bytes).unwrap()
-}
-
-fn be(n: usize) -> [u8; 4] {
-    (n as u32).to_be_bytes()
-}
-
-fn xerial(bytes: &[u8]) -> Vec<u8> {
-    let mut out = [&XERIAL[..], &be(1), &be(1)].concat();
-    for chunk in bytes.chunks(40) {
-        let chunk = raw_snappy(chunk);
-        out.extend([&be(chunk.len())[..], &chunk].concat());
-    }
-    out
-}
-
-fn hadoop(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for block in bytes.chunks(100) {
-        out.extend(be(block.len()));
-        for chunk in block.chunks(40) {
-            let chunk = raw_snappy(chunk);
-            out.extend([&be(chunk.len())[..], &chunk].concat());
-        }
-    }
-    out
-}
-
-fn framed(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = snap::write::FrameEncoder::new(Vec::new());
-    encoder.write_all(bytes).unwrap();
-    encoder.into_inner().unwrap()
-}
-
-/// One entry of a zip archive.
-fn entry(bytes: &[u8], deflated: bool, descriptor: bool) -> Vec<u8> {
-    let mut content = bytes.to_vec();
-    if deflated {
-        let mut encoder = DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        content = encoder.finish().unwrap();
-    }
-    let crc = crc32fast::hash(bytes).to_le_bytes();
-    let sizes = [(content.len() as u32).to_le_bytes(), (bytes.len() as u32).to_le_bytes()].concat();
-    let (flags, method) = (if descriptor { 8 } else { 0 }, if deflated { 8 } else { 0 });
-    let mut out = b"PK\x03\x04\x14\0".to_vec();
-    out.extend([flags, 0, method, 0, 1, 2, 3, 4]);
-    let told = [&crc[..], &sizes].concat();
-    out.extend(if descriptor { vec![0; 12] } else { told.clone() });
-    out.extend(b"\x01\0\x05\0e\x99\x99\x01\0x"); // a name, an extra field
-    out.extend(content);
-    if descriptor {
-        out.extend([b"PK\x07\x08".to_vec(), told].concat());
-    }
-    out
-}
-
-/// The list at the end of an archive, for a reader that skips it.
-fn directory() -> Vec<u8> {
-    let mut out = [&b"PK\x01\x02"[..], &[0; 24], &[1, 0, 2, 0, 3, 0], &[0; 12], b"nexcom"].concat();
-    out.extend([&b"PK\x05\x06"[..], &[0; 16], &[2, 0], b"co"].concat());
-    out
-}
-
-fn zip(bytes: &[u8], deflated: bool, descriptor: bool) -> Vec<u8> {
-    [entry(bytes, deflated, descriptor), directory()].concat()
-}
+#[path = "../../../tests/it/support/pack.rs"]
+mod pack;
 
 const TOLD: Told<'_> = Told { name: "x", encoding: None, limit: 1 << 20 };
 
@@ -96,30 +18,15 @@ fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
     read_as(bytes, Told { name: "x.snappy", ..TOLD })
 }
 
-type Compress = (&'static str, fn(&[u8]) -> Vec<u8>);
-
-const ALL: [Compress; 10] = [
-    ("none", <[u8]>::to_vec),
-    ("gzip", gzip),
-    ("zstd", zstd),
-    ("xerial", xerial),
-    ("hadoop", hadoop),
-    ("framed", framed),
-    ("zip", |bytes| zip(bytes, true, false)),
-    ("zip, descriptor", |bytes| zip(bytes, true, true)),
-    ("zip, stored", |bytes| zip(bytes, false, false)),
-    ("zip, stored, descriptor", |bytes| zip(bytes, false, true)),
-];
-
 #[test]
 fn all_of_them_at_every_size_and_two_inside_one_another() {
     let json = b"{\"a\":\"some bytes, some more bytes\"}\n".repeat(6000);
     for size in [0, 1, 2, 9, 10, 11, 99, 100, 101, READ - 1, READ, READ + 1, json.len()] {
-        for (name, compress) in ALL {
+        for (name, compress) in PACKS {
             assert!(read(&compress(&json[..size])).unwrap() == json[..size], "{name}, {size} bytes");
         }
     }
-    for ((outer, first), (inner, second)) in ALL.iter().flat_map(|a| ALL.iter().map(move |b| (a, b))) {
+    for ((outer, first), (inner, second)) in PACKS.iter().flat_map(|a| PACKS.iter().map(move |b| (a, b))) {
         if [*outer, *inner] != ["hadoop", "hadoop"] {
             assert!(read(&first(&second(&json[..5000]))).unwrap() == json[..5000], "{inner} inside {outer}");
         }
@@ -135,9 +42,10 @@ fn members_padding_and_archives_that_follow_one_another() {
     assert_eq!(read(&[zstd(b"abc"), zstd(b"def")].concat()).unwrap(), b"abcdef");
     assert_eq!(read(&[xerial(b"abc"), xerial(b"def")].concat()).unwrap(), b"abcdef");
     assert_eq!(read(&[zip(b"abc", true, true), zip(b"def", false, true)].concat()).unwrap(), b"abcdef");
-    let several = [entry(b"abc", false, true), entry(b"", false, true), entry(b"def", true, false), directory()];
+    let several =
+        [zip_entry(b"abc", false, true), zip_entry(b"", false, true), zip_entry(b"def", true, false), zip_directory()];
     assert_eq!(read(&several.concat()).unwrap(), b"abcdef");
-    assert_eq!(read(&directory()[52..]).unwrap(), b"");
+    assert_eq!(read(&zip_directory()[52..]).unwrap(), b"");
 }
 
 #[test]
@@ -152,7 +60,7 @@ fn a_stored_entry_that_holds_descriptors_ends_at_its_own() {
 #[test]
 fn a_cut_or_damaged_object_is_an_error_at_every_length() {
     let json = b"{\"a\":\"some bytes, some more bytes, some bytes again\"}".repeat(20);
-    for (name, compress) in &ALL[1..] {
+    for (name, compress) in &PACKS[1..] {
         let whole = compress(&json);
         for length in 1..whole.len() {
             let read = read(&whole[..length]);
@@ -213,7 +121,7 @@ fn what_is_not_read_says_so() {
 #[test]
 fn more_than_the_limit_is_an_error_with_that_reason() {
     let limit = 1000;
-    for (name, compress) in &ALL[1..] {
+    for (name, compress) in &PACKS[1..] {
         let told = Told { limit, name: "x.snappy", encoding: None };
         assert_eq!(read_as(&compress(&[b'a'; 1000]), told).unwrap().len(), 1000, "{name}");
         let error = read_as(&compress(&[b'a'; 1001]), told).unwrap_err();
@@ -239,8 +147,8 @@ fn a_length_that_cannot_be_takes_no_memory() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), which in 0..ALL.len(), at in any::<prop::sample::Index>()) {
-        let mut damaged = ALL[which].1(&bytes);
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), which in 0..PACKS.len(), at in any::<prop::sample::Index>()) {
+        let mut damaged = PACKS[which].1(&bytes);
         if !damaged.is_empty() {
             let at = at.index(damaged.len());
             damaged[at] = damaged[at].wrapping_add(bytes.len() as u8);

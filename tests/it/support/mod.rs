@@ -4,6 +4,7 @@ pub mod check;
 pub mod faulty;
 pub mod http_stub;
 pub mod lake;
+pub mod pack;
 pub mod process;
 pub mod redact;
 pub mod rows;
