@@ -7,7 +7,7 @@ mod zip;
 use crate::error::{Error, Result};
 use gzip::Members;
 use snappy::{Chunks, Framing};
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use zip::Entries;
 
 /// How an object is compressed.
@@ -183,11 +183,15 @@ impl<R> Capped<R> {
     }
 }
 
-/// What is left of a fixed-size piece of a compressed format.
-fn exactly<const N: usize>(from: &mut impl Read) -> std::io::Result<[u8; N]> {
+/// The next bytes of a compressed format; `what` is cut where they are not all there.
+fn exactly<const N: usize>(from: &mut impl Read, what: &str) -> std::io::Result<[u8; N]> {
     let mut piece = [0; N];
-    from.read_exact(&mut piece)?;
+    from.read_exact(&mut piece).map_err(|e| if e.kind() == ErrorKind::UnexpectedEof { cut(what) } else { e })?;
     Ok(piece)
+}
+
+fn cut(what: &str) -> std::io::Error {
+    std::io::Error::new(ErrorKind::UnexpectedEof, format!("{what} is cut"))
 }
 
 /// Skips zero bytes; true where nothing follows them.
@@ -204,7 +208,7 @@ fn only_padding_follows(from: &mut impl BufRead) -> std::io::Result<bool> {
 }
 
 fn damaged(what: impl Into<String>) -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::InvalidData, what.into())
+    std::io::Error::new(ErrorKind::InvalidData, what.into())
 }
 
 #[cfg(test)]

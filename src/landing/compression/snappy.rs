@@ -1,11 +1,14 @@
 //! Snappy in the two framings that Firehose writes: chunks of raw snappy after their lengths, big-endian.
 
-use super::{damaged, exactly};
+use super::{cut, damaged, exactly};
 use snap::raw::{Decoder, decompress_len};
-use std::io::{BufRead, Error, ErrorKind, Read, Result};
+use std::io::{BufRead, Error, Read, Result};
 
 /// The first bytes of a xerial stream.
 pub(super) const XERIAL: &[u8; 8] = b"\x82SNAPPY\0";
+
+/// For messages.
+const HEADER: &str = "a header of its snappy";
 
 /// A chunk is 32 to 256 KB; a length beyond this is damage, and no memory is taken for it.
 const MAX_CHUNK: usize = 32 << 20;
@@ -68,7 +71,7 @@ impl<R: BufRead> Chunks<R> {
         self.compressed.clear();
         match self.body.by_ref().take(length as u64).read_to_end(&mut self.compressed)? == length {
             true => Ok(()),
-            false => Err(Error::new(ErrorKind::UnexpectedEof, "a snappy chunk is cut")),
+            false => Err(cut("a snappy chunk")),
         }
     }
 
@@ -78,7 +81,7 @@ impl<R: BufRead> Chunks<R> {
                 return Ok(Some(length as usize));
             }
             // The rest of the header: of the magic, then two version numbers.
-            let header: [u8; 12] = exactly(&mut self.body)?;
+            let header: [u8; 12] = exactly(&mut self.body, HEADER)?;
             if header[..4] != XERIAL[4..] {
                 return Err(damaged("a snappy header is damaged"));
             }
@@ -93,15 +96,14 @@ impl<R: BufRead> Chunks<R> {
                 None => return Ok(None),
             }
         }
-        let cut = || Error::new(ErrorKind::UnexpectedEof, "a snappy block is cut");
-        self.length()?.map(|length| Some(length as usize)).ok_or_else(cut)
+        self.length()?.map(|length| Some(length as usize)).ok_or_else(|| cut("a snappy block"))
     }
 
     /// The next four bytes; `None` at the end.
     fn length(&mut self) -> Result<Option<u32>> {
         match self.body.fill_buf()?.is_empty() {
             true => Ok(None),
-            false => exactly(&mut self.body).map(|bytes| Some(u32::from_be_bytes(bytes))),
+            false => exactly(&mut self.body, HEADER).map(|bytes| Some(u32::from_be_bytes(bytes))),
         }
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Each entry is checked: its CRC and its size, of the local header or of the data descriptor after it.
 
-use super::{READ, damaged, exactly, only_padding_follows};
+use super::{READ, cut, damaged, exactly, only_padding_follows};
 use crc32fast::Hasher;
 use flate2::bufread::DeflateDecoder;
-use std::io::{BufRead, Cursor, Error, ErrorKind, Read, Result, copy, sink};
+use std::io::{BufRead, Cursor, Read, Result, copy, sink};
 
+/// For messages.
+const ARCHIVE: &str = "the zip archive";
 /// How a data descriptor begins.
 const SIGNATURE: &[u8; 4] = b"PK\x07\x08";
 
@@ -54,10 +56,10 @@ impl<R: BufRead> Entries<R> {
             entry.check(&mut body)?;
         }
         if only_padding_follows(&mut body)? {
-            return if self.ended { Ok(false) } else { Err(cut()) };
+            return if self.ended { Ok(false) } else { Err(cut(ARCHIVE)) };
         }
         self.ended = false;
-        match &exactly::<4>(&mut body)? {
+        match &exactly::<4>(&mut body, ARCHIVE)? {
             b"PK\x03\x04" => {
                 self.state = opened(body)?;
                 return Ok(true);
@@ -68,7 +70,7 @@ impl<R: BufRead> Entries<R> {
                 self.ended = true;
             }
             b"PK\x06\x06" => {
-                let size = u64::from_le_bytes(exactly(&mut body)?);
+                let size = u64::from_le_bytes(exactly(&mut body, ARCHIVE)?);
                 skip(&mut body, size)?;
             }
             b"PK\x06\x07" => skip(&mut body, 16)?,
@@ -81,12 +83,12 @@ impl<R: BufRead> Entries<R> {
 
 /// The entry of a local header, whose signature is read.
 fn opened<R: BufRead>(mut body: Ahead<R>) -> Result<State<R>> {
-    let header: [u8; 26] = exactly(&mut body)?;
+    let header: [u8; 26] = exactly(&mut body, ARCHIVE)?;
     let (flags, method) = (u16_at(&header, 2), u16_at(&header, 4));
     let [compressed, size] = [u32_at(&header, 14), u32_at(&header, 18)];
     skip(&mut body, u16_at(&header, 22).into())?;
     let mut extra = vec![0; u16_at(&header, 24).into()];
-    body.read_exact(&mut extra)?;
+    body.read_exact(&mut extra).map_err(|_| cut(ARCHIVE))?;
     let sizes = zip64(&extra);
     let wide = |small: u32, at: usize| match (small, &sizes) {
         (u32::MAX, Some(sizes)) => sizes.get(at).copied().unwrap_or_default(),
@@ -140,18 +142,18 @@ impl Entry {
         if !self.descriptor {
             return self.compare(self.crc, self.size);
         }
-        let crc = match exactly::<4>(body)? {
-            first if first == *SIGNATURE => u32::from_le_bytes(exactly(body)?),
+        let crc = match exactly::<4>(body, ARCHIVE)? {
+            first if first == *SIGNATURE => u32::from_le_bytes(exactly(body, ARCHIVE)?),
             first => u32::from_le_bytes(first),
         };
         let size = match self.zip64 || self.given > u32::MAX.into() {
             true => {
                 skip(body, 8)?;
-                u64::from_le_bytes(exactly(body)?)
+                u64::from_le_bytes(exactly(body, ARCHIVE)?)
             }
             false => {
                 skip(body, 4)?;
-                u32::from_le_bytes(exactly(body)?).into()
+                u32::from_le_bytes(exactly(body, ARCHIVE)?).into()
             }
         };
         self.compare(crc, size)
@@ -188,7 +190,7 @@ impl<R: BufRead> Stored<R> {
         if let Some(left) = &mut self.left {
             let read = self.body.by_ref().take(*left).read(out)?;
             if read == 0 && *left > 0 {
-                return Err(cut());
+                return Err(cut(ARCHIVE));
             }
             *left -= read as u64;
             return Ok(read);
@@ -220,7 +222,7 @@ impl<R: BufRead> Stored<R> {
             }
         }
         if last {
-            return Err(Error::new(ErrorKind::UnexpectedEof, "a stored entry of the zip archive does not end"));
+            return Err(cut(ARCHIVE));
         }
         self.ready = self.ahead.len() - (SIGNATURE.len() - 1);
         Ok(())
@@ -278,10 +280,6 @@ impl<R: BufRead> BufRead for Ahead<R> {
     }
 }
 
-fn cut() -> Error {
-    Error::new(ErrorKind::UnexpectedEof, "the zip archive is cut")
-}
-
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
@@ -307,12 +305,12 @@ fn zip64(mut extra: &[u8]) -> Option<Vec<u64>> {
 fn skip(body: &mut impl Read, bytes: u64) -> Result<()> {
     match copy(&mut body.take(bytes), &mut sink())? == bytes {
         true => Ok(()),
-        false => Err(cut()),
+        false => Err(cut(ARCHIVE)),
     }
 }
 
 /// Skips a part of fixed size with lengths in it, and what has these lengths.
 fn skip_parts<const N: usize>(body: &mut impl Read, lengths: &[usize]) -> Result<()> {
-    let part: [u8; N] = exactly(body)?;
+    let part: [u8; N] = exactly(body, ARCHIVE)?;
     skip(body, lengths.iter().map(|at| u64::from(u16_at(&part, *at))).sum())
 }

@@ -97,7 +97,7 @@ thread_local! {
 /// For a table whose only column of its own takes no field, so that `extra` has the records whole.
 fn decoder() -> Decoder {
     DECODER.take().unwrap_or_else(|| {
-        let schema = "[[column]]\nname = \"none\"\ntype = \"string\"\nfrom = [\"\u{7f}none\"]";
+        let schema = "[[column]]\nname = \"none\"\ntype = \"string\"\nfrom = [\"no such field\"]";
         Decoder::new(&TableSchema::parse("t", "t", schema).unwrap()).unwrap()
     })
 }
