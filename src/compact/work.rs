@@ -63,6 +63,8 @@ pub(super) struct Attempt {
 
 /// Bytes of rows that one object may hold back.
 const HELD: usize = 48 << 20;
+/// Bytes of rejected records that become one batch: for a moment they are held twice.
+const REJECTED_BATCH: usize = 4 << 20;
 /// What a chunk of a rejected record costs in memory beside its bytes and its object's URL.
 const REJECTED_ROW: usize = 160;
 /// More threads than this bring nothing, and the runtime's pool for blocking work has 512 for everything.
@@ -243,7 +245,14 @@ impl Worker {
 
     fn object(&mut self, at: usize, body: Fetched) -> Result<ObjectCounts, Failure> {
         let object = self.objects[at].clone();
-        let mut held = Held { input: at as u32, pieces: Vec::new(), rejected: Vec::new(), bytes: 0, handed_on: false };
+        let mut held = Held {
+            input: at as u32,
+            pieces: Vec::new(),
+            rejected: Vec::new(),
+            rejected_bytes: 0,
+            bytes: 0,
+            handed_on: false,
+        };
         let result = self.decode(&object, body, &mut held);
         let result = result.and_then(|counts| {
             held.finish(&object)?;
@@ -263,12 +272,9 @@ impl Worker {
                         held.push(FileSet::Data, partition, batch);
                     }
                 }
-                Decoded::Rejected(chunk) => {
-                    held.bytes += chunk.raw.len() + object.url.len() + REJECTED_ROW;
-                    held.rejected.push(chunk);
-                }
+                Decoded::Rejected(chunk) => held.reject(object, chunk)?,
             }
-            match held.bytes > HELD {
+            match held.bytes + held.rejected_bytes > HELD {
                 true => held.finish(object).and_then(|()| held.hand_on(to_writers)),
                 false => Ok(()),
             }
@@ -281,6 +287,7 @@ struct Held {
     input: u32,
     pieces: Vec<Piece>,
     rejected: Vec<RejectedChunk>,
+    rejected_bytes: usize,
     bytes: usize,
     handed_on: bool,
 }
@@ -291,11 +298,18 @@ impl Held {
         self.pieces.push(Piece { set, partition, batch, input: self.input });
     }
 
+    fn reject(&mut self, object: &LandedObject, chunk: RejectedChunk) -> Result<()> {
+        self.rejected_bytes += chunk.raw.len() + object.url.len() + REJECTED_ROW;
+        self.rejected.push(chunk);
+        if self.rejected_bytes >= REJECTED_BATCH { self.finish(object) } else { Ok(()) }
+    }
+
     /// Makes rows of the rejected records: their partition is the day of their object's delivery.
     fn finish(&mut self, object: &LandedObject) -> Result<()> {
         if !self.rejected.is_empty() {
             let batch = rejected_batch(&object.url, &self.rejected)?;
-            self.rejected.clear();
+            self.rejected = Vec::new();
+            self.rejected_bytes = 0;
             self.push(FileSet::Rejected, Partition::of(&[PartitionKey::by_day()], object.delivered), batch);
         }
         Ok(())

@@ -77,7 +77,8 @@ impl Framer {
     /// Why a record comes in parts.
     pub fn too_long(&self) -> Reason {
         let limit = self.longest;
-        let limit = if limit % (1 << 20) == 0 { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
+        let limit =
+            if limit.is_multiple_of(1 << 20) { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
         format!("the record is longer than {limit}").into()
     }
 
@@ -124,9 +125,10 @@ impl Framer {
         if self.array && self.element(bytes, at, eof)?.is_some() {
             return Some(false);
         }
-        let first = spaces(bytes, at + 1);
-        match bytes.get(first) {
-            None if eof || first - at > self.longest => Some(false),
+        let window = self.window(bytes, at);
+        let first = spaces(window, at + 1);
+        match window.get(first) {
+            None if eof || window.len() < bytes.len() => Some(false),
             None => None,
             Some(b'{' | b']') => Some(true),
             Some(_) => self.element(bytes, first, eof).map(|end| end.is_some()),

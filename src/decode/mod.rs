@@ -127,6 +127,9 @@ impl Decoder {
             let used = self.drain(eof, &mut object)?;
             object.counts.bytes += used as u64;
             self.buffer.drain(..used);
+            if self.buffer.len() < CHUNK {
+                self.buffer.shrink_to(MOST); // a long record is behind
+            }
         }
         let mut counts = object.counts;
         self.flush(sink)?;

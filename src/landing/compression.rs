@@ -178,7 +178,8 @@ impl<R: Read> Read for Capped<R> {
 impl<R> Capped<R> {
     fn too_much(&self) -> Error {
         let limit = self.limit;
-        let limit = if limit % (1 << 20) == 0 { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
+        let limit =
+            if limit.is_multiple_of(1 << 20) { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
         Error::unreadable(format!("without its compression it is larger than {limit}, which is max_decompressed"))
     }
 }

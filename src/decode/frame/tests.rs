@@ -202,6 +202,16 @@ fn a_record_that_is_too_long_is_one_in_parts() {
     }
 }
 
+/// Found by the seeds of `tests/it/reading`: how far is looked ahead must not depend on what is there already.
+#[test]
+fn an_array_is_told_by_a_bounded_look() {
+    let text = b"{}[\n{\"a\":1}";
+    for longest in 1..20 {
+        let whole = in_pieces(text, &[], longest);
+        (0..text.len()).for_each(|cut| assert_eq!(in_pieces(text, &[cut], longest), whole, "{longest}, {cut}"));
+    }
+}
+
 #[test]
 fn the_longest_record_is_one() {
     let text = format!("{{\"a\":\"{}\"}}", "x".repeat(30));

@@ -178,8 +178,8 @@ impl<'a> Draw<'a> {
     fn cut(&mut self) -> Vec<u8> {
         let mut whole = self.good(1_000_000);
         whole.truncate(1 + self.below(whole.len() - 1));
-        while matches!(whole.last(), Some(b':' | b',' | b'[')) {
-            whole.pop();
+        while let Some(b':' | b',' | b'[') = whole.trim_ascii_end().last() {
+            whole.truncate(whole.trim_ascii_end().len() - 1);
         }
         whole
     }
