@@ -1,5 +1,9 @@
 //! `firelake.toml`, flags and their defaults: what the jobs need, as text. Flags win over the file.
 
+mod moment;
+
+pub use moment::Moment;
+
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -87,6 +91,8 @@ pub struct TableConfig {
     pub max_record: Option<Size>,
     /// An object that holds more without its compression waits.
     pub max_decompressed: Option<Size>,
+    /// Whether each run merges small files after compacting; it does unless told.
+    pub merge: Option<bool>,
 }
 
 /// One `[reference.NAME]`.

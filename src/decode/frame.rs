@@ -60,8 +60,12 @@ pub struct Framer {
     comma: bool,
     /// Inside a record that is too long.
     long: Option<Scan>,
-    /// Bytes that were looked at for elements of arrays and were none.
+    /// Bytes that were looked at for elements of arrays and were none; counted up to this place in the object.
     wasted: usize,
+    counted: u64,
+    /// Where the next call goes on in the object, and where the buffer of this call begins.
+    at: u64,
+    base: u64,
 }
 
 /// So many times the longest record may be looked at in vain, in one object, before its arrays are text: what never closes
@@ -71,7 +75,7 @@ const IN_VAIN: usize = 4;
 impl Framer {
     /// For records of at most `longest` bytes.
     pub fn new(longest: usize) -> Self {
-        Framer { longest, array: false, comma: false, long: None, wasted: 0 }
+        Framer { longest, array: false, comma: false, long: None, wasted: 0, counted: 0, at: 0, base: 0 }
     }
 
     /// Why a record comes in parts.
@@ -84,6 +88,18 @@ impl Framer {
 
     /// Finds the next frame from `from` on; `eof` says that no bytes follow `bytes`.
     pub fn next(&mut self, bytes: &[u8], from: usize, eof: bool, fields: &mut Fields) -> Frame {
+        self.base = self.at.wrapping_sub(from as u64);
+        let frame = self.find(bytes, from, eof, fields);
+        let done = match &frame {
+            Frame::Record { end, .. } | Frame::Damaged { end, .. } | Frame::Part { end, .. } => *end,
+            Frame::NeedMore { start } => *start,
+            Frame::End => bytes.len(),
+        };
+        self.at = self.base.wrapping_add(done as u64);
+        frame
+    }
+
+    fn find(&mut self, bytes: &[u8], from: usize, eof: bool, fields: &mut Fields) -> Frame {
         if let Some(scan) = self.long.take() {
             return self.part(scan, bytes, from, eof);
         }
@@ -153,7 +169,11 @@ impl Framer {
             Err(damage) if damage.at == window.len() && !whole => return None,
             Err(damage) => damage.at,
         };
-        self.wasted += seen - at;
+        let place = self.base.wrapping_add(at as u64);
+        if place >= self.counted {
+            self.counted = place + 1; // it may be looked at again when more bytes are there
+            self.wasted += seen - at;
+        }
         Some(None)
     }
 

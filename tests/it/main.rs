@@ -8,7 +8,10 @@
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
+//! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
+//! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
+//! - [`gc`]: what is out of use is deleted a grace later, and nothing else.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -20,7 +23,10 @@ mod bad_input;
 mod both;
 mod cli;
 mod exactly_once;
+mod gc;
+mod merge;
 mod reading;
+mod rollback;
 mod support;
 mod truth;
 mod verify;
