@@ -16,8 +16,11 @@ enum Fate {
 }
 use Fate::*;
 
+/// A rejected record's bytes, and why.
+type RejectedRecord = (Vec<u8>, String);
+
 /// Reads an object: the column `v` of its rows, what was rejected, and how many rows were repaired.
-fn read(text: &[u8]) -> (Vec<Option<String>>, Vec<(Vec<u8>, String)>, u64) {
+fn read(text: &[u8]) -> (Vec<Option<String>>, Vec<RejectedRecord>, u64) {
     let schema = "[[column]]\nname = \"v\"\ntype = \"string\"";
     let mut decoder = Decoder::new(&TableSchema::parse("t", "t", schema).unwrap()).unwrap();
     let (mut rows, mut rejected) = (Vec::new(), Vec::new());
