@@ -7,15 +7,17 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use firelake::decode::parse::Fields;
-use firelake::decode::{Decoder, Frame, next_frame};
+use firelake::decode::{Decoder, Frame, Framer, MAX_RECORD};
 use firelake::jobs::generate::{Compression, Delimiter, GenerateOptions, Object, objects};
-use firelake::landing::compression::plain;
+use firelake::landing::compression::{MAX_DECOMPRESSED, Told, plain};
 use firelake::table::{ColumnSource, TableSchema, shipped_schema};
 use std::io::Read;
 
 fn main() {
     divan::main();
 }
+
+const TOLD: Told<'_> = Told { name: "x", encoding: None, limit: MAX_DECOMPRESSED };
 
 const DELIMITERS: [Delimiter; 2] = [Delimiter::Newline, Delimiter::None];
 
@@ -43,7 +45,7 @@ fn gunzip(bencher: Bencher) {
     let mut out = Vec::with_capacity(object.raw_bytes as usize);
     bencher.counter(BytesCount::new(object.raw_bytes)).bench_local(|| {
         out.clear();
-        plain(&object.body[..], "x").unwrap().read_to_end(&mut out).unwrap()
+        plain(&object.body[..], &TOLD).unwrap().read_to_end(&mut out).unwrap()
     });
 }
 
@@ -53,8 +55,8 @@ fn frame_and_parse(bencher: Bencher, delimiter: Delimiter) {
     let object = object(Compression::None, delimiter);
     let mut fields = Fields::default();
     bencher.counter(BytesCount::new(object.raw_bytes)).bench_local(|| {
-        let (mut at, mut records) = (0, 0);
-        while let Frame::Record { end, .. } = next_frame(&object.body, at, true, &mut fields) {
+        let (mut framer, mut at, mut records) = (Framer::new(MAX_RECORD), 0, 0);
+        while let Frame::Record { end, .. } = framer.next(&object.body, at, true, &mut fields) {
             black_box(&fields);
             (at, records) = (end, records + 1);
         }
@@ -80,7 +82,7 @@ fn decode_fields_only(bencher: Bencher) {
 fn decode_all(bencher: Bencher, object: &Object, schema: &TableSchema) {
     let mut decoder = Decoder::new(schema).unwrap();
     bencher.counter(BytesCount::new(object.raw_bytes)).bench_local(|| {
-        let mut body = plain(&object.body[..], "x").unwrap();
+        let mut body = plain(&object.body[..], &TOLD).unwrap();
         let counts = decoder.decode(&mut *body, object.delivered, &mut |decoded| {
             black_box(decoded);
             Ok(())

@@ -87,6 +87,10 @@ pub struct TableConfig {
     pub settle: Option<Span>,
     /// Share of records that may be rejected before a run exits with 3.
     pub max_rejected: Option<Share>,
+    /// A longer record is rejected.
+    pub max_record: Option<Size>,
+    /// An object that holds more without its compression waits.
+    pub max_decompressed: Option<Size>,
     /// Whether each run merges small files after compacting; it does unless told.
     pub merge: Option<bool>,
 }
@@ -213,6 +217,40 @@ impl std::str::FromStr for Share {
     }
 }
 
+/// A number of bytes such as `16MiB`, `4 GiB`, `100MB` or `4096`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const UNITS: [(&str, u64); 10] = [
+            ("", 1),
+            ("b", 1),
+            ("kib", 1 << 10),
+            ("mib", 1 << 20),
+            ("gib", 1 << 30),
+            ("tib", 1 << 40),
+            ("kb", 1_000),
+            ("mb", 1_000_000),
+            ("gb", 1_000_000_000),
+            ("tb", 1_000_000_000_000),
+        ];
+        let (number, unit) = text.trim().split_at(text.trim().bytes().take_while(u8::is_ascii_digit).count());
+        let unit = unit.trim().to_ascii_lowercase();
+        let size = UNITS.iter().find(|(name, _)| *name == unit).zip(number.parse().ok());
+        let size = size.and_then(|((_, unit), number): (_, u64)| number.checked_mul(*unit)).filter(|size| *size > 0);
+        size.map(Size).ok_or_else(|| format!("{text:?} is no number of bytes; write it as 16MiB, 4GiB or 100MB"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
@@ -261,11 +299,22 @@ file = "/abs/hosts.csv"
     }
 
     #[test]
+    fn sizes() {
+        let sizes =
+            ["4096", "1b", "16MiB", "4 GiB", "100MB", " 2 tb ", "1KiB"].map(|text| text.parse::<Size>().unwrap().0);
+        assert_eq!(sizes, [4096, 1, 16 << 20, 4 << 30, 100_000_000, 2_000_000_000_000, 1024]);
+        for wrong in ["", "MiB", "0", "-1", "1.5GiB", "16 M", "99999999999999999999", "99999999 TiB"] {
+            assert!(wrong.parse::<Size>().unwrap_err().contains("write it as 16MiB"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_line() {
         for (text, expected) in [
             ("lake = \"x\"\nlandings = 1", "line 2: unknown field `landings`"),
             ("[table.a]\nlookback = \"3 moons\"", "line 2: \"3 moons\" is no span of time"),
             ("[table.a]\nmax_rejected = \"200%\"", "is no share"),
+            ("[table.a]\nmax_record = \"big\"", "line 2: \"big\" is no number of bytes"),
             ("catalog = \"hive\"", "line 1: unknown variant `hive`"),
         ] {
             let error = Config::parse(Path::new("firelake.toml"), text).unwrap_err();

@@ -6,7 +6,8 @@ use super::engine::configured;
 use super::merge::commits;
 use super::progress;
 use crate::compact::{BatchLimits, MergeLimits, Shard, WorkLimits};
-use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
+use crate::config::{CatalogKind, Config, Share, Size, Span, TableConfig};
+use crate::decode::MAX_RECORD;
 use crate::error::{Error, Result};
 use crate::jobs::compact::{CompactJob, CompactReport, CompactSummary};
 use crate::jobs::references::publish_references;
@@ -43,6 +44,12 @@ pub(super) struct Args {
     /// Exit with 3 where more than this share of the records is rejected, such as 1%; what was read is committed all the same
     #[arg(long, value_name = "SHARE")]
     max_rejected: Option<Share>,
+    /// Reject records of more bytes than this; memory grows with it [default: 16MiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    max_record: Option<Size>,
+    /// Leave an object waiting that holds more bytes than this without its compression [default: 4GiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    max_decompressed: Option<Size>,
     /// Take a landing prefix that the table does not have yet into it
     #[arg(long)]
     add_landing: bool,
@@ -128,6 +135,17 @@ impl Args {
         Ok(())
     }
 
+    fn work(&self, table: &TableConfig) -> WorkLimits {
+        let default = WorkLimits::default();
+        let decompressed = self.max_decompressed.or(table.max_decompressed);
+        WorkLimits {
+            threads: self.threads.map_or(default.threads, usize::from),
+            max_record: max_record(self.max_record.or(table.max_record)),
+            max_decompressed: decompressed.map_or(default.max_decompressed, |size| size.0),
+            ..default
+        }
+    }
+
     async fn job(&self, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<CompactJob> {
         let schema = self.schema.as_ref().or(table.schema.as_ref()).map(|text| schema(text)).transpose()?;
         let landing = if self.landing.is_empty() { &table.landing } else { &self.landing };
@@ -148,10 +166,7 @@ impl Args {
             batch: BatchLimits { bytes: self.batch_mib << 20, ..Default::default() },
             merge: (!self.no_merge && table.merge.unwrap_or(true)).then(MergeLimits::default),
             shard: self.shard,
-            work: WorkLimits {
-                threads: self.threads.map_or(WorkLimits::default().threads, usize::from),
-                ..Default::default()
-            },
+            work: self.work(table),
             now: Utc::now(),
             writer: writer(),
             watch: Default::default(),
@@ -159,6 +174,11 @@ impl Args {
             lake,
         })
     }
+}
+
+/// The longest record, as it was told or not.
+pub(super) fn max_record(told: Option<Size>) -> usize {
+    told.map_or(MAX_RECORD, |size| usize::try_from(size.0).unwrap_or(usize::MAX))
 }
 
 /// Who writes, for people who read the ledger.
@@ -297,6 +317,12 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
             if s.records_rejected > 0 {
                 text +=
                     &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
+            }
+            if s.rows_repaired > 0 {
+                text += &format!(
+                    "\n  {} repaired: what web servers do to JSON was undone",
+                    counted(s.rows_repaired, "row")
+                );
             }
             if s.rows_by_delivery > 0 {
                 text += &format!(

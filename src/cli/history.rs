@@ -154,6 +154,9 @@ fn added(c: &ListedCommit) -> String {
         count(c.rejected),
         counted(c.files, "file")
     );
+    if c.repaired > 0 {
+        text += &format!("; {} repaired", count(c.repaired));
+    }
     if c.removed > 0 {
         text += &format!(" that replace {}", count(c.removed));
     }

@@ -1,8 +1,10 @@
 //! `firelake verify`: is a table whole?
 
 use super::common::{count, counted, print};
+use super::compact::max_record;
 use super::tables::{Opened, TablesArgs, json_line};
 use crate::compact::WorkLimits;
+use crate::config::Size;
 use crate::error::Result;
 use crate::jobs::verify::{Verdict, VerifyJob, VerifyReport, Watch};
 use crate::table::TableId;
@@ -29,6 +31,9 @@ pub(super) struct Args {
     /// Read the landed objects again, and compare records and rows with what the files hold
     #[arg(long)]
     deep: bool,
+    /// The --max-record that the table was compacted with [default: 16MiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    max_record: Option<Size>,
     /// Print a JSON object a finding, and one a table
     #[arg(long)]
     json: bool,
@@ -49,6 +54,7 @@ async fn one(args: &Args, opened: &Opened, table: &TableId) -> Result<u8> {
         catalog: opened.catalog(table).await?,
         lookback: opened.lookback(table)?,
         deep: args.deep,
+        max_record: max_record(args.max_record.or(opened.of_table(table).max_record)),
         threads: WorkLimits::default().threads,
         watch,
     };

@@ -1,12 +1,13 @@
 //! An object's body for a thread that decodes: small ones fetched whole and ahead, large ones as they are read.
 
 use crate::error::{Error, Kind, Result};
+use crate::landing::compression::{Told, plain};
 use crate::landing::{LandedObject, LocalBody};
 use crate::storage::{Fault, Meaning};
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use object_store::{GetOptions, GetResultPayload, ObjectStore};
+use object_store::{Attribute, GetOptions, GetResultPayload, ObjectStore};
 use std::fs::File;
 use std::io::Read;
 use tokio::runtime::Handle;
@@ -14,8 +15,25 @@ use tokio::runtime::Handle;
 /// Objects up to this size are fetched whole.
 const WHOLE: u64 = 8 << 20;
 
+/// An object that was fetched, or is about to be.
+pub(super) struct Fetched {
+    body: Body,
+    encoding: Option<String>,
+}
+
+impl Fetched {
+    /// Its bytes without their compression, of which no more than `limit` may come out.
+    ///
+    /// # Errors
+    /// Unreadable: a compression that is not read.
+    pub(super) fn plain(self, object: &LandedObject, limit: u64) -> Result<Box<dyn Read>> {
+        plain(self.body, &Told { name: &object.url, encoding: self.encoding.as_deref(), limit })
+    }
+}
+
 /// The body of an object, to be read by a blocking thread.
-pub(super) enum Body {
+enum Body {
+    Empty,
     Bytes(bytes::buf::Reader<Bytes>),
     Local(LocalBody),
     File(File),
@@ -26,19 +44,29 @@ pub(super) enum Body {
 ///
 /// # Errors
 /// Unreadable: it is gone, has changed, may not be read, or the store failed.
-pub(super) async fn fetch(object: &LandedObject) -> Result<Body> {
+pub(super) async fn fetch(object: &LandedObject) -> Result<Fetched> {
+    let without_encoding = |body| Fetched { body, encoding: None };
+    // Nothing is asked for: the key of a folder's marker ends in a slash, which the store library cannot ask for.
+    if object.size == 0 && object.local.is_none() {
+        return Ok(without_encoding(Body::Empty));
+    }
     if let Some(path) = &object.local {
-        return LocalBody::open(path, object.size, object.last_modified).map(Body::Local).map_err(unopened);
+        return LocalBody::open(path, object.size, object.last_modified)
+            .map(Body::Local)
+            .map(without_encoding)
+            .map_err(unopened);
     }
     let options = GetOptions { if_match: object.etag.clone(), ..Default::default() };
     let result = object.store.get_opts(&object.path, options).await.map_err(unreadable)?;
-    match result.payload {
-        GetResultPayload::File(file, _) => Ok(Body::File(file)),
+    let encoding = result.attributes.get(&Attribute::ContentEncoding).map(|encoding| encoding.to_string());
+    let body = match result.payload {
+        GetResultPayload::File(file, _) => Body::File(file),
         GetResultPayload::Stream(_) if object.size <= WHOLE => {
-            Ok(Body::Bytes(result.bytes().await.map_err(unreadable)?.reader()))
+            Body::Bytes(result.bytes().await.map_err(unreadable)?.reader())
         }
-        GetResultPayload::Stream(stream) => Ok(Body::Stream { stream, chunk: Bytes::new(), handle: Handle::current() }),
-    }
+        GetResultPayload::Stream(stream) => Body::Stream { stream, chunk: Bytes::new(), handle: Handle::current() },
+    };
+    Ok(Fetched { body, encoding })
 }
 
 fn unopened(error: std::io::Error) -> Error {
@@ -86,6 +114,7 @@ fn of_service(fault: Fault) -> Error {
 impl Read for Body {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         match self {
+            Body::Empty => Ok(0),
             Body::Bytes(bytes) => bytes.read(out),
             Body::Local(file) => file.read(out),
             Body::File(file) => file.read(out),

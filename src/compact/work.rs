@@ -4,13 +4,14 @@
 //! hold is handed on early; where such a one fails after all, the attempt is given up and done again without it.
 
 use super::Run;
-use super::fetch::{Body, fetch};
+use super::fetch::{Fetched, fetch};
 use super::split::Splitter;
 use super::thread;
 use super::write::{Piece, Writers};
-use crate::decode::{Decoded, Decoder, ObjectCounts, RejectedRecord, rejected_batch};
+use crate::decode::{Decoded, Decoder, MAX_RECORD, ObjectCounts, RejectedChunk, rejected_batch};
 use crate::error::{Error, Kind, Result};
-use crate::landing::{LandedObject, compression};
+use crate::landing::LandedObject;
+use crate::landing::compression::MAX_DECOMPRESSED;
 use crate::ledger::{Counts, DataFile, Input, Waiting};
 use crate::sabotage;
 use crate::storage::Fault;
@@ -22,7 +23,7 @@ use std::sync::{Arc, Mutex, mpsc::SyncSender};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// Threads and memory of a run.
+/// Threads, memory and other bounds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkLimits {
     /// Threads that decode, and as many that write.
@@ -31,12 +32,22 @@ pub struct WorkLimits {
     pub memory: usize,
     /// Partition files open at once, over all threads.
     pub open_files: usize,
+    /// A record of more bytes is rejected.
+    pub max_record: usize,
+    /// An object that holds more bytes without its compression waits.
+    pub max_decompressed: u64,
 }
 
 impl Default for WorkLimits {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        WorkLimits { threads, memory: 128 << 20, open_files: 128 }
+        WorkLimits {
+            threads,
+            memory: 128 << 20,
+            open_files: 128,
+            max_record: MAX_RECORD,
+            max_decompressed: MAX_DECOMPRESSED,
+        }
     }
 }
 
@@ -54,7 +65,9 @@ pub(super) struct Attempt {
 
 /// Bytes of rows that one object may hold back.
 const HELD: usize = 48 << 20;
-/// What a rejected record costs in memory beside its bytes and its object's URL.
+/// Bytes of rejected records that become one batch: for a moment they are held twice.
+const REJECTED_BATCH: usize = 4 << 20;
+/// What a chunk of a rejected record costs in memory beside its bytes and its object's URL.
 const REJECTED_ROW: usize = 160;
 /// More threads than this bring nothing, and the runtime's pool for blocking work has 512 for everything.
 pub(super) const MOST_THREADS: usize = 64;
@@ -82,7 +95,7 @@ pub(super) async fn attempt(run: &Run<'_>, batch: &[LandedObject]) -> Result<Att
     }
 }
 
-type Job = (usize, Result<Body>);
+type Job = (usize, Result<Fetched>);
 type Outcome = (usize, Result<Read, Failure>);
 
 /// What was read of an object, to its end.
@@ -105,8 +118,9 @@ async fn once(
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
     let threads = (0..run.work.threads.clamp(1, MOST_THREADS).min(batch.len())).map(|_| {
         let worker = Worker {
-            decoder: Decoder::new(run.schema)?,
+            decoder: Decoder::new(run.schema)?.max_record(run.work.max_record),
             splitter: Splitter::new(run.schema.partitions.clone()),
+            max_decompressed: run.work.max_decompressed,
             expired: Expired { before: run.expired_before, keys: run.schema.partitions.clone() },
             to_writers: writers.senders(),
             progress: run.progress.clone(),
@@ -187,6 +201,7 @@ impl Attempt {
         self.counts.rows_written += counts.records - counts.rejected - expired;
         self.counts.by_delivery += counts.by_delivery;
         self.counts.expired += expired + left_out;
+        self.counts.repaired += counts.repaired;
     }
 }
 
@@ -229,6 +244,7 @@ fn day_of(object: &LandedObject) -> Partition {
 struct Worker {
     decoder: Decoder,
     splitter: Splitter,
+    max_decompressed: u64,
     expired: Expired,
     to_writers: Vec<SyncSender<Piece>>,
     progress: Progress,
@@ -265,7 +281,7 @@ impl Worker {
         }
     }
 
-    fn object(&mut self, at: usize, body: Body) -> Result<Read, Failure> {
+    fn object(&mut self, at: usize, body: Fetched) -> Result<Read, Failure> {
         let object = self.objects[at].clone();
         let mut held = Held::new(at as u32);
         let result = self.decode(&object, body, &mut held);
@@ -277,8 +293,8 @@ impl Worker {
         result.map_err(|error| failure(error, held.handed_on))
     }
 
-    fn decode(&mut self, object: &LandedObject, body: Body, held: &mut Held) -> Result<ObjectCounts> {
-        let mut plain = compression::plain(body, &object.url)?;
+    fn decode(&mut self, object: &LandedObject, body: Fetched, held: &mut Held) -> Result<ObjectCounts> {
+        let mut plain = body.plain(object, self.max_decompressed)?;
         let Worker { decoder, splitter, to_writers, expired, .. } = self;
         decoder.decode(&mut *plain, object.delivered, &mut |decoded| {
             match decoded {
@@ -287,12 +303,9 @@ impl Worker {
                         held.push(FileSet::Data, partition, batch);
                     }
                 }
-                Decoded::Rejected(record) => {
-                    held.bytes += record.raw.len() + object.url.len() + REJECTED_ROW;
-                    held.rejected.push(record);
-                }
+                Decoded::Rejected(chunk) => held.reject(object, chunk)?,
             }
-            match held.bytes > HELD {
+            match held.bytes + held.rejected_bytes > HELD {
                 true => held.finish(object).and_then(|()| held.hand_on(to_writers, expired)),
                 false => Ok(()),
             }
@@ -304,7 +317,8 @@ impl Worker {
 struct Held {
     input: u32,
     pieces: Vec<Piece>,
-    rejected: Vec<RejectedRecord>,
+    rejected: Vec<RejectedChunk>,
+    rejected_bytes: usize,
     bytes: usize,
     handed_on: bool,
     /// Rows of the table that were left out.
@@ -313,7 +327,15 @@ struct Held {
 
 impl Held {
     fn new(input: u32) -> Self {
-        Held { input, pieces: Vec::new(), rejected: Vec::new(), bytes: 0, handed_on: false, expired: 0 }
+        Held {
+            input,
+            pieces: Vec::new(),
+            rejected: Vec::new(),
+            rejected_bytes: 0,
+            bytes: 0,
+            handed_on: false,
+            expired: 0,
+        }
     }
 
     fn push(&mut self, set: FileSet, partition: Partition, batch: arrow::array::RecordBatch) {
@@ -321,11 +343,18 @@ impl Held {
         self.pieces.push(Piece { set, partition, batch, input: self.input });
     }
 
+    fn reject(&mut self, object: &LandedObject, chunk: RejectedChunk) -> Result<()> {
+        self.rejected_bytes += chunk.raw.len() + object.url.len() + REJECTED_ROW;
+        self.rejected.push(chunk);
+        if self.rejected_bytes >= REJECTED_BATCH { self.finish(object) } else { Ok(()) }
+    }
+
     /// Makes rows of the rejected records: their partition is the day of their object's delivery.
     fn finish(&mut self, object: &LandedObject) -> Result<()> {
         if !self.rejected.is_empty() {
             let batch = rejected_batch(&object.url, &self.rejected)?;
-            self.rejected.clear();
+            self.rejected = Vec::new();
+            self.rejected_bytes = 0;
             self.push(FileSet::Rejected, day_of(object), batch);
         }
         Ok(())

@@ -1,12 +1,17 @@
-//! Where one record ends and the next begins: newlines, nothing at all between them, white space, pretty-printed, mixed.
+//! Where one record ends and the next begins: newlines, nothing at all between them, white space, arrays, pretty-printed,
+//! mixed.
 //!
-//! The parser is the framer's oracle: a record is what parses as one JSON object. Only where that fails does the framer
-//! look for the place at which records begin again, so that a damaged record costs itself and not its neighbours.
+//! The parser is the framer's oracle: a record is what parses as one JSON object. Only where that fails does [`Scan`] look
+//! for the place at which records begin again, so that a damaged record costs itself and not its neighbours.
 
-use super::MAX_RECORD;
-use super::parse::{Damage, Fields, blanks, parse_object};
+use super::parse::{Damage, Fields, any_value, parse_object};
+use super::scan::{Found, Scan, spaces};
+use std::borrow::Cow;
 
-/// The next thing in a buffer. Spans do not include white space around records.
+/// Why bytes are no record: few different texts, so that rejected records group by them.
+pub type Reason = Cow<'static, str>;
+
+/// The next thing in a buffer. Spans do not include what separates records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     /// A record; its fields are in the `Fields` that were passed.
@@ -22,66 +27,223 @@ pub enum Frame {
         start: usize,
         /// The byte after the last.
         end: usize,
-        /// Why: few different texts, so that rejected records group by them.
-        reason: String,
+        /// Why.
+        reason: Reason,
+    },
+    /// A part of a record that is too long to be held. The parts follow one another without a gap.
+    Part {
+        /// Its first byte in the buffer.
+        start: usize,
+        /// The byte after its last.
+        end: usize,
+        /// Whether the record ends here.
+        last: bool,
     },
     /// The bytes from `start` on may be a record: call again with more of them.
     NeedMore {
         /// The first byte that is still needed.
         start: usize,
     },
-    /// Nothing but white space is left, and nothing follows.
+    /// Nothing but separators is left, and nothing follows.
     End,
 }
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Finds the next frame from `from` on; `eof` says that no bytes follow `bytes`.
-pub fn next_frame(bytes: &[u8], from: usize, eof: bool, fields: &mut Fields) -> Frame {
-    let start = separators(bytes, from);
-    if start == bytes.len() {
-        return if eof { Frame::End } else { Frame::NeedMore { start } };
-    }
-    if !eof && BOM.starts_with(&bytes[start..]) {
-        return Frame::NeedMore { start };
-    }
-    if bytes[start] != b'{' {
-        return damaged(bytes, start, eof, "it is not a JSON object".into());
-    }
-    match parse_object(bytes, start, fields) {
-        Ok(end) => record(bytes, start, end),
-        Err(Damage { at, .. }) if at == bytes.len() && !eof && at - start < MAX_RECORD => Frame::NeedMore { start },
-        Err(Damage { what, .. }) => damaged(bytes, start, eof, what.into()),
-    }
+/// Cuts one object's bytes into frames. Each call goes on where the last frame ended.
+#[derive(Debug)]
+pub struct Framer {
+    longest: usize,
+    /// Inside a top-level array: each of its elements is a record.
+    array: bool,
+    /// A record has just ended: a comma after it separates.
+    comma: bool,
+    /// Inside a record that is too long.
+    long: Option<Scan>,
+    /// Bytes that were looked at for elements of arrays and were none; counted up to this place in the object.
+    wasted: usize,
+    counted: u64,
+    /// Where the next call goes on in the object, and where the buffer of this call begins.
+    at: u64,
+    base: u64,
 }
 
-fn separators(bytes: &[u8], from: usize) -> usize {
-    let mut at = blanks(bytes, from);
-    while bytes[at..].starts_with(BOM) {
-        at = blanks(bytes, at + BOM.len());
+/// So many times the longest record may be looked at in vain, in one object, before its arrays are text: what never closes
+/// its brackets must not cost the square of its size.
+const IN_VAIN: usize = 4;
+
+impl Framer {
+    /// For records of at most `longest` bytes.
+    pub fn new(longest: usize) -> Self {
+        Framer { longest, array: false, comma: false, long: None, wasted: 0, counted: 0, at: 0, base: 0 }
     }
-    at
+
+    /// Why a record comes in parts.
+    pub fn too_long(&self) -> Reason {
+        let limit = self.longest;
+        let limit =
+            if limit.is_multiple_of(1 << 20) { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
+        format!("the record is longer than {limit}").into()
+    }
+
+    /// Finds the next frame from `from` on; `eof` says that no bytes follow `bytes`.
+    pub fn next(&mut self, bytes: &[u8], from: usize, eof: bool, fields: &mut Fields) -> Frame {
+        self.base = self.at.wrapping_sub(from as u64);
+        let frame = self.find(bytes, from, eof, fields);
+        let done = match &frame {
+            Frame::Record { end, .. } | Frame::Damaged { end, .. } | Frame::Part { end, .. } => *end,
+            Frame::NeedMore { start } => *start,
+            Frame::End => bytes.len(),
+        };
+        self.at = self.base.wrapping_add(done as u64);
+        frame
+    }
+
+    fn find(&mut self, bytes: &[u8], from: usize, eof: bool, fields: &mut Fields) -> Frame {
+        if let Some(scan) = self.long.take() {
+            return self.part(scan, bytes, from, eof);
+        }
+        let start = match self.separators(bytes, from, eof) {
+            Ok(start) => start,
+            Err(start) => return Frame::NeedMore { start },
+        };
+        match bytes.get(start) {
+            None if eof => Frame::End,
+            None => Frame::NeedMore { start },
+            Some(b'{') => self.object(bytes, start, eof, fields),
+            Some(_) if !eof && BOM.starts_with(&bytes[start..]) => Frame::NeedMore { start },
+            Some(_) => self.no_object(bytes, start, eof),
+        }
+    }
+
+    /// The place after what separates records; `Err` where more bytes are needed to tell.
+    fn separators(&mut self, bytes: &[u8], mut at: usize, eof: bool) -> Result<usize, usize> {
+        loop {
+            at = spaces(bytes, at);
+            match bytes.get(at) {
+                Some(b',') if self.comma => self.comma = false,
+                Some(b']') if self.array => (self.array, self.comma) = (false, true),
+                Some(b'[') => match self.opens_array(bytes, at, eof) {
+                    Some(true) => (self.array, self.comma) = (true, false),
+                    Some(false) => return Ok(at),
+                    None => return Err(at),
+                },
+                Some(0xEF) if bytes[at..].starts_with(BOM) => at += BOM.len() - 1,
+                _ => return Ok(at),
+            }
+            at += 1;
+        }
+    }
+
+    /// Whether the bracket at `at` opens an array, and no line of text such as `[12:30] got {}`: an object follows, or a
+    /// whole value and a comma or the end. `None` where more bytes are needed to tell.
+    fn opens_array(&mut self, bytes: &[u8], at: usize, eof: bool) -> Option<bool> {
+        if self.array && self.element(bytes, at, eof)?.is_some() {
+            return Some(false);
+        }
+        let window = self.window(bytes, at);
+        let first = spaces(window, at + 1);
+        match window.get(first) {
+            None if eof || window.len() < bytes.len() => Some(false),
+            None => None,
+            Some(b'{' | b']') => Some(true),
+            Some(_) => self.element(bytes, first, eof).map(|end| end.is_some()),
+        }
+    }
+
+    /// The end of the value at `at`, where a comma or the array's end follows; the outer `None` where more bytes are needed
+    /// to tell.
+    fn element(&mut self, bytes: &[u8], at: usize, eof: bool) -> Option<Option<usize>> {
+        if self.wasted > self.longest.saturating_mul(IN_VAIN) {
+            return Some(None);
+        }
+        let window = self.window(bytes, at);
+        let whole = eof || window.len() < bytes.len();
+        let seen = match any_value(window, at) {
+            Ok(end) => match window.get(spaces(window, end)) {
+                Some(b',' | b']') => return Some(Some(end)),
+                Some(_) => end,
+                None if !whole => return None,
+                None => end,
+            },
+            Err(damage) if damage.at == window.len() && !whole => return None,
+            Err(damage) => damage.at,
+        };
+        let place = self.base.wrapping_add(at as u64);
+        if place >= self.counted {
+            self.counted = place + 1; // it may be looked at again when more bytes are there
+            self.wasted += seen - at;
+        }
+        Some(None)
+    }
+
+    /// What a record that begins at `at` may be made of, whatever else is known already: so it does not matter in which
+    /// pieces bytes come.
+    fn window<'a>(&self, bytes: &'a [u8], at: usize) -> &'a [u8] {
+        &bytes[..bytes.len().min(at.saturating_add(self.longest))]
+    }
+
+    fn object(&mut self, bytes: &[u8], start: usize, eof: bool, fields: &mut Fields) -> Frame {
+        let window = self.window(bytes, start);
+        match parse_object(window, start, fields) {
+            Ok(end) => {
+                self.comma = true;
+                record(bytes, start, end)
+            }
+            Err(damage) if damage.at < window.len() => self.damaged(bytes, start, eof, damage.what.into()),
+            Err(_) if window.len() < bytes.len() => self.part(Scan::sound(), bytes, start, eof),
+            Err(Damage { what, .. }) if eof => self.damaged(bytes, start, eof, what.into()),
+            Err(_) => Frame::NeedMore { start },
+        }
+    }
+
+    fn no_object(&mut self, bytes: &[u8], start: usize, eof: bool) -> Frame {
+        let reason = "it is not a JSON object".into();
+        match if self.array { self.element(bytes, start, eof) } else { Some(None) } {
+            Some(Some(end)) => {
+                self.comma = true;
+                Frame::Damaged { start, end, reason }
+            }
+            Some(None) => self.damaged(bytes, start, eof, reason),
+            None => Frame::NeedMore { start },
+        }
+    }
+
+    fn damaged(&mut self, bytes: &[u8], start: usize, eof: bool, reason: Reason) -> Frame {
+        let until = self.window(bytes, start).len();
+        let mut scan = Scan::damaged(bytes[start]);
+        match scan.look(bytes, start, until, self.longest, eof) {
+            Found::End(end) => {
+                self.comma = bytes[start] == b'{';
+                Frame::Damaged { start, end: trimmed(bytes, start, end), reason }
+            }
+            Found::NotYet(at) if at == until && until < bytes.len() => {
+                self.long = Some(scan);
+                Frame::Part { start, end: at, last: false }
+            }
+            Found::NotYet(_) => Frame::NeedMore { start },
+        }
+    }
+
+    /// The next part of a record that is too long.
+    fn part(&mut self, mut scan: Scan, bytes: &[u8], start: usize, eof: bool) -> Frame {
+        match scan.look(bytes, start, bytes.len(), self.longest, eof) {
+            Found::End(end) => {
+                self.comma = true;
+                Frame::Part { start, end, last: true }
+            }
+            Found::NotYet(end) => {
+                self.long = Some(scan);
+                if end > start { Frame::Part { start, end, last: false } } else { Frame::NeedMore { start } }
+            }
+        }
+    }
 }
 
 fn record(bytes: &[u8], start: usize, end: usize) -> Frame {
-    if end - start > MAX_RECORD {
-        return Frame::Damaged { start, end, reason: too_long() };
-    }
     match simdutf8::basic::from_utf8(&bytes[start..end]) {
         Ok(_) => Frame::Record { start, end },
         Err(_) => Frame::Damaged { start, end, reason: "it is not valid UTF-8".into() },
-    }
-}
-
-fn too_long() -> String {
-    format!("the record is longer than {} MiB", MAX_RECORD >> 20)
-}
-
-fn damaged(bytes: &[u8], start: usize, eof: bool, reason: String) -> Frame {
-    match damage_end(bytes, start, eof) {
-        Some(end) => Frame::Damaged { start, end: trimmed(bytes, start, end), reason },
-        None if bytes.len() - start < MAX_RECORD => Frame::NeedMore { start },
-        None => Frame::Damaged { start, end: bytes.len(), reason: too_long() },
     }
 }
 
@@ -90,237 +252,5 @@ fn trimmed(bytes: &[u8], start: usize, end: usize) -> usize {
     start + bytes[start..end].iter().rposition(|b| !blank(b)).map_or(end - start, |last| last + 1)
 }
 
-/// Where the damaged record that begins at `start` ends: the first of
-/// - its own last bracket, where its brackets balance (bad escapes, bad values),
-/// - a newline after which a record begins (a cut record in newline-delimited data), or any newline where `start` begins no object,
-/// - a whole record that follows without any delimiter (a cut record in concatenated data).
-///
-/// `None`: more bytes are needed to tell.
-fn damage_end(bytes: &[u8], start: usize, eof: bool) -> Option<usize> {
-    let object = bytes[start] == b'{';
-    let mut brackets = Brackets { depth: 0, string: false, lost: !object };
-    let mut at = start;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\n' if !object => return Some(at),
-            b'\n' => match record_after_newline(bytes, at) {
-                Next::Yes => return Some(at),
-                Next::No => {}
-                Next::Unknown if eof => return Some(at),
-                Next::Unknown => return None,
-            },
-            b'{' if at > start => match record_without_delimiter(bytes, at, eof, !object) {
-                Next::Yes => return Some(at),
-                Next::No => {}
-                Next::Unknown => return None,
-            },
-            _ => {}
-        }
-        if brackets.closed_by(bytes, &mut at) {
-            return Some(at);
-        }
-    }
-    eof.then_some(bytes.len())
-}
-
-enum Next {
-    Yes,
-    No,
-    Unknown,
-}
-
-/// A `{` in the first column begins a record. An indented one does too, unless it stands where a value is due.
-fn record_after_newline(bytes: &[u8], newline: usize) -> Next {
-    match bytes.get(newline + 1) {
-        Some(b'{') => return Next::Yes,
-        None => return Next::Unknown,
-        Some(_) => {}
-    }
-    match bytes.get(blanks(bytes, newline)) {
-        Some(b'{') if !value_is_due(bytes, newline) => Next::Yes,
-        Some(_) => Next::No,
-        None => Next::Unknown,
-    }
-}
-
-/// An object that is whole, is not empty (texts hold `{}`), and stands like a record: not where a value is due, and with a record or the end after it.
-///
-/// After bytes that begin no object (`text`), only a record that another one follows will do: a line of plain text may quote
-/// an object, and a row made of that would be nobody's record.
-fn record_without_delimiter(bytes: &[u8], at: usize, eof: bool, text: bool) -> Next {
-    let inside = blanks(bytes, at + 1);
-    match bytes.get(inside) {
-        None if !eof => return Next::Unknown,
-        Some(b'"') if !value_is_due(bytes, at) => {}
-        _ => return Next::No,
-    }
-    match parse_object(bytes, at, &mut Fields::default()) {
-        Ok(end) => match bytes.get(blanks(bytes, end)) {
-            Some(next) if text => match *next == b'{' && !ends_line(bytes, end) {
-                true => Next::Yes,
-                false => Next::No,
-            },
-            Some(b'{') => Next::Yes,
-            Some(_) if ends_line(bytes, end) => Next::Yes,
-            Some(_) => Next::No,
-            None if eof && text => Next::No,
-            None if eof => Next::Yes,
-            None => Next::Unknown,
-        },
-        Err(damage) if damage.at == bytes.len() && !eof => Next::Unknown,
-        Err(_) => Next::No,
-    }
-}
-
-/// Whether nothing but white space stands between `at` and the end of its line.
-fn ends_line(bytes: &[u8], at: usize) -> bool {
-    bytes[at..blanks(bytes, at)].contains(&b'\n')
-}
-
-/// Whether the last byte before `at` that is not white space makes a value follow.
-fn value_is_due(bytes: &[u8], at: usize) -> bool {
-    let last = bytes[..at].iter().rev().find(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
-    matches!(last, Some(b':' | b',' | b'['))
-}
-
-/// Counts brackets outside strings, whatever else is wrong.
-struct Brackets {
-    depth: usize,
-    string: bool,
-    lost: bool,
-}
-
-impl Brackets {
-    /// Takes the byte at `at` (two after a backslash) and moves on; true where the first bracket is closed by it.
-    fn closed_by(&mut self, bytes: &[u8], at: &mut usize) -> bool {
-        let byte = bytes[*at];
-        *at += 1;
-        match byte {
-            _ if self.lost => {}
-            b'\n' if self.string => self.lost = true,
-            b'\\' if self.string && bytes.get(*at) != Some(&b'\n') => *at = (*at + 1).min(bytes.len()),
-            b'"' => self.string = !self.string,
-            _ if self.string => {}
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => {
-                self.depth = self.depth.saturating_sub(1);
-                return self.depth == 0;
-            }
-            _ => {}
-        }
-        false
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Every frame of `text` as it is: records plain, damaged ones after a `!`.
-    fn frames(text: &[u8]) -> Vec<String> {
-        let (mut at, mut seen, mut fields) = (0, Vec::new(), Fields::default());
-        loop {
-            match next_frame(text, at, true, &mut fields) {
-                Frame::Record { start, end } => {
-                    seen.push(String::from_utf8_lossy(&text[start..end]).into_owned());
-                    at = end;
-                }
-                Frame::Damaged { start, end, .. } => {
-                    assert!(end > start);
-                    seen.push(format!("!{}", String::from_utf8_lossy(&text[start..end])));
-                    at = end;
-                }
-                Frame::NeedMore { .. } => panic!("there is no more"),
-                Frame::End => return seen,
-            }
-        }
-    }
-
-    #[test]
-    fn framing_by_example() {
-        let cases: [(&str, &[&str]); 24] = [
-            ("", &[]),
-            (" \r\n\n", &[]),
-            ("{\"a\":1}", &["{\"a\":1}"]),
-            ("{\"a\":1}\n{\"a\":2}\n", &["{\"a\":1}", "{\"a\":2}"]),
-            ("{\"a\":1}\r\n{\"a\":2}\r\n", &["{\"a\":1}", "{\"a\":2}"]),
-            ("{\"a\":1}{\"a\":2} {\"a\":3}", &["{\"a\":1}", "{\"a\":2}", "{\"a\":3}"]),
-            ("\u{feff}{\n  \"a\" : [\n    1\n  ]\n}\n{\n}\n", &["{\n  \"a\" : [\n    1\n  ]\n}", "{\n}"]),
-            // a cut record in newline-delimited data
-            ("{\"a\":\"x\n{\"a\":2}\n", &["!{\"a\":\"x", "{\"a\":2}"]),
-            ("{\"a\":\n{\"a\":2}\n", &["!{\"a\":", "{\"a\":2}"]),
-            ("{\"a\":{\"b\":1},\n{\"a\":2}\n", &["!{\"a\":{\"b\":1},", "{\"a\":2}"]),
-            ("{\"a\":1}\n{\"a\":\"x", &["{\"a\":1}", "!{\"a\":\"x"]),
-            // in concatenated data
-            ("{\"a\":\"x{\"a\":2}{\"a\":3}", &["!{\"a\":\"x", "{\"a\":2}", "{\"a\":3}"]),
-            ("{\"a\":1,\"b{\"a\":2}", &["!{\"a\":1,\"b", "{\"a\":2}"]),
-            // bad escapes and values, also twice in a row
-            ("{\"a\":\"\\x41\"}{\"a\":\"\\x42\"}{\"a\":3}", &["!{\"a\":\"\\x41\"}", "!{\"a\":\"\\x42\"}", "{\"a\":3}"]),
-            ("{\"a\":-}{\"a\":2}", &["!{\"a\":-}", "{\"a\":2}"]),
-            ("{\"a\":\"\\x22{\\\"b\\\":1}\"}\n{\"a\":2}", &["!{\"a\":\"\\x22{\\\"b\\\":1}\"}", "{\"a\":2}"]),
-            (
-                "{\"a\":tru,\"f\":\"failed {} {} to {}\"}\n{\"a\":2}",
-                &["!{\"a\":tru,\"f\":\"failed {} {} to {}\"}", "{\"a\":2}"],
-            ),
-            // damage beside nested objects gives no phantom records
-            ("{\"a\":tru,\"o\":{\"b\":1}}\n{\"a\":2}", &["!{\"a\":tru,\"o\":{\"b\":1}}", "{\"a\":2}"]),
-            (
-                "{\n \"a\":tru,\n \"o\":\n  {\"b\":1}\n}\n{\"a\":2}",
-                &["!{\n \"a\":tru,\n \"o\":\n  {\"b\":1}\n}", "{\"a\":2}"],
-            ),
-            // what is no object
-            ("123\n\"x\"\n{\"a\":1}", &["!123", "!\"x\"", "{\"a\":1}"]),
-            ("garbage{\"a\":1}{\"a\":2}\n", &["!garbage", "{\"a\":1}", "{\"a\":2}"]),
-            (
-                "INFO got {\"a\":1}\nINFO got {\"a\":1} done\nINFO got {\"a\":1}\n{\"a\":2}",
-                &["!INFO got {\"a\":1}", "!INFO got {\"a\":1} done", "!INFO got {\"a\":1}", "{\"a\":2}"],
-            ),
-            ("{\"a\":1}}\n{\"a\":2}", &["{\"a\":1}", "!}", "{\"a\":2}"]),
-            ("{\"a\":\"\t\"}\n{\"a\":2}", &["!{\"a\":\"\t\"}", "{\"a\":2}"]),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(frames(text.as_bytes()), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn invalid_utf8_is_damage_of_its_own_record() {
-        assert_eq!(frames(b"{\"a\":\"\xff\"}{\"a\":1}").len(), 2);
-    }
-
-    /// The frames of `text` when it comes in two pieces, as `(start, end, damaged)`.
-    fn in_two(text: &[u8], cut: usize) -> Vec<(usize, usize, bool)> {
-        let (mut at, mut seen, mut fields, mut known) = (0, Vec::new(), Fields::default(), cut);
-        loop {
-            match next_frame(&text[..known], at, known == text.len(), &mut fields) {
-                Frame::Record { start, end } => (seen.push((start, end, false)), at = end).1,
-                Frame::Damaged { start, end, .. } => (seen.push((start, end, true)), at = end).1,
-                Frame::NeedMore { start } => (at = start, known = text.len()).1,
-                Frame::End => return seen,
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_cut_buffer_changes_nothing(pieces in prop::collection::vec(prop::sample::select(vec![
-            "{\"a\":1}", "{\"a\":\"x{\"", "{\"a\":\"\\x41\"}", "\n", " ", "}", "{\"o\":{\"b\":[1]}}", "\u{feff}", "123", "{\"a\":", "\"", "\\", "{\n \"p\": 1\n}",
-        ]), 0..9)) {
-            let text = pieces.concat().into_bytes();
-            let whole = in_two(&text, text.len());
-            for cut in 0..text.len() {
-                prop_assert_eq!(&in_two(&text, cut), &whole, "cut at {}", cut);
-            }
-            // every byte is in exactly one frame or is a separator
-            let mut at = 0;
-            for (start, end, _) in whole {
-                prop_assert!(start >= at && end > start);
-                let between = String::from_utf8(text[at..start].to_vec()).unwrap();
-                let separators_only = between.chars().all(|c| c.is_ascii_whitespace() || c == '\u{feff}');
-                prop_assert!(separators_only);
-                at = end;
-            }
-        }
-    }
-}
+mod tests;

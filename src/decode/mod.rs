@@ -7,10 +7,12 @@ mod expr;
 mod frame;
 pub mod parse;
 mod rejected;
+mod repair;
+mod scan;
 mod time;
 
-pub use frame::{Frame, next_frame};
-pub use rejected::{MAX_CHUNK, RejectedRecord, rejected_batch};
+pub use frame::{Frame, Framer, Reason};
+pub use rejected::{MAX_CHUNK, RejectedChunk, rejected_batch};
 
 use crate::error::{Error, Result};
 use crate::table::TableSchema;
@@ -19,12 +21,16 @@ use arrow::datatypes::SchemaRef;
 use build::RowBuilder;
 use chrono::{DateTime, Utc};
 use expr::Computed;
-use parse::Fields;
+use parse::{Fields, parse_object};
+use rejected::{Parts, chunks};
+use repair::repair;
 use std::io::Read;
 
 /// Bytes read at a time; the buffer grows where one record is longer.
 const CHUNK: usize = 256 * 1024;
-/// A record longer than this is rejected.
+/// The most bytes read at a time where a record is longer than what is there.
+const MOST: usize = 4 << 20;
+/// A record longer than this is rejected, unless told.
 pub const MAX_RECORD: usize = 16 << 20;
 /// A batch is handed on at either of these: it fits a processor's cache, and little waits between the threads.
 const BATCH_ROWS: usize = 8 * 1024;
@@ -35,8 +41,8 @@ const BATCH_BYTES: usize = 16 << 20;
 pub enum Decoded {
     /// Rows with the columns of [`TableSchema::arrow`].
     Rows(Rows),
-    /// A record that could not be decoded.
-    Rejected(RejectedRecord),
+    /// A record that could not be decoded, or a chunk of one; each record has one chunk 0.
+    Rejected(RejectedChunk),
 }
 
 /// A batch of rows.
@@ -59,6 +65,8 @@ pub struct ObjectCounts {
     pub rejected: u64,
     /// Rows that went by their delivery time.
     pub by_delivery: u64,
+    /// Rows of records that were no strict JSON and could be repaired.
+    pub repaired: u64,
 }
 
 /// Decodes objects of one table, one after the other.
@@ -66,7 +74,9 @@ pub struct Decoder {
     rows: RowBuilder,
     computed: Computed,
     fields: Fields,
+    max_record: usize,
     buffer: Vec<u8>,
+    repaired: Vec<u8>,
 }
 
 impl Decoder {
@@ -79,8 +89,15 @@ impl Decoder {
             rows: RowBuilder::new(schema)?,
             computed: Computed::new(schema)?,
             fields: Fields::default(),
+            max_record: MAX_RECORD,
             buffer: Vec::new(),
+            repaired: Vec::new(),
         })
+    }
+
+    /// Rejects records of more than so many bytes, instead of [`MAX_RECORD`].
+    pub fn max_record(self, bytes: usize) -> Self {
+        Decoder { max_record: bytes, ..self }
     }
 
     /// The columns of the batches.
@@ -101,14 +118,20 @@ impl Decoder {
     ) -> Result<ObjectCounts> {
         self.rows.start_object(delivered);
         self.buffer.clear();
-        let mut counts = ObjectCounts::default();
+        self.buffer.shrink_to(MOST);
+        let mut object =
+            Object { framer: Framer::new(self.max_record), long: None, counts: ObjectCounts::default(), sink };
         let mut eof = false;
         while !eof {
-            eof = self.fill(plain, counts.bytes)?;
-            let used = self.drain(eof, &mut counts, sink)?;
-            counts.bytes += used as u64;
+            eof = self.fill(plain, object.counts.bytes)?;
+            let used = self.drain(eof, &mut object)?;
+            object.counts.bytes += used as u64;
             self.buffer.drain(..used);
+            if self.buffer.len() < CHUNK {
+                self.buffer.shrink_to(MOST); // a long record is behind
+            }
         }
+        let mut counts = object.counts;
         self.flush(sink)?;
         counts.by_delivery = self.rows.by_delivery();
         Ok(counts)
@@ -116,42 +139,60 @@ impl Decoder {
 
     /// Reads one more chunk; true at the end of the object.
     fn fill(&mut self, plain: &mut dyn Read, offset: u64) -> Result<bool> {
-        let more = CHUNK.max(self.buffer.len()) as u64;
-        let read = (&mut *plain).take(more).read_to_end(&mut self.buffer).map_err(|e| {
-            let at = offset + self.buffer.len() as u64;
-            Error::unreadable(format!("reading failed at byte {at} of its content: {e}")).caused_by(e)
-        })?;
+        let more = self.buffer.len().clamp(CHUNK, MOST) as u64;
+        let read = (&mut *plain).take(more).read_to_end(&mut self.buffer);
+        let read = read.map_err(|e| failed(e, offset + self.buffer.len() as u64))?;
         Ok((read as u64) < more)
     }
 
     /// Decodes every whole record of the buffer; gives how many bytes are done with.
-    fn drain(
-        &mut self,
-        eof: bool,
-        counts: &mut ObjectCounts,
-        sink: &mut dyn FnMut(Decoded) -> Result<()>,
-    ) -> Result<usize> {
+    fn drain(&mut self, eof: bool, object: &mut Object<'_>) -> Result<usize> {
         let mut at = 0;
         loop {
-            match next_frame(&self.buffer, at, eof, &mut self.fields) {
+            match object.framer.next(&self.buffer, at, eof, &mut self.fields) {
                 Frame::Record { start, end } => {
                     self.rows.append(&self.buffer, &self.fields);
-                    counts.records += 1;
+                    object.counts.records += 1;
                     at = end;
-                    if self.rows.len() >= BATCH_ROWS || self.rows.bytes() + (end - start) >= BATCH_BYTES {
-                        self.flush(sink)?;
-                    }
+                    self.flush_if_full(end - start, object.sink)?;
                 }
                 Frame::Damaged { start, end, reason } => {
-                    counts.records += 1;
-                    counts.rejected += 1;
-                    let offset = counts.bytes + start as u64;
-                    sink(Decoded::Rejected(RejectedRecord { offset, reason, raw: self.buffer[start..end].to_vec() }))?;
                     at = end;
+                    match self.append_repaired(start, end) {
+                        true => {
+                            object.counts.records += 1;
+                            object.counts.repaired += 1;
+                            self.flush_if_full(end - start, object.sink)?;
+                        }
+                        false => object.reject(start, &self.buffer[start..end], &reason)?,
+                    }
+                }
+                Frame::Part { start, end, last } => {
+                    at = end;
+                    object.part(start, &self.buffer[start..end], last)?;
                 }
                 Frame::NeedMore { start } => return Ok(start),
                 Frame::End => return Ok(self.buffer.len()),
             }
+        }
+    }
+
+    /// Appends a damaged record as a row, where it is one after a repair.
+    fn append_repaired(&mut self, start: usize, end: usize) -> bool {
+        let raw = &self.buffer[start..end];
+        let is_json = raw.first() == Some(&b'{')
+            && repair(raw, &mut self.repaired)
+            && parse_object(&self.repaired, 0, &mut self.fields) == Ok(self.repaired.len());
+        if is_json {
+            self.rows.append(&self.repaired, &self.fields);
+        }
+        is_json
+    }
+
+    fn flush_if_full(&mut self, last: usize, sink: &mut dyn FnMut(Decoded) -> Result<()>) -> Result<()> {
+        match self.rows.len() >= BATCH_ROWS || self.rows.bytes() + last >= BATCH_BYTES {
+            true => self.flush(sink),
+            false => Ok(()),
         }
     }
 
@@ -162,6 +203,49 @@ impl Decoder {
         let (columns, times) = self.rows.finish()?;
         let batch = self.computed.complete(columns)?;
         sink(Decoded::Rows(Rows { batch, times }))
+    }
+}
+
+/// An object on its way.
+struct Object<'a> {
+    framer: Framer,
+    long: Option<Parts>,
+    counts: ObjectCounts,
+    sink: &'a mut dyn FnMut(Decoded) -> Result<()>,
+}
+
+impl Object<'_> {
+    /// A record that was rejected; `start` is its place in the buffer.
+    fn reject(&mut self, start: usize, raw: &[u8], reason: &Reason) -> Result<()> {
+        self.counts.records += 1;
+        self.counts.rejected += 1;
+        let offset = self.counts.bytes + start as u64;
+        chunks(offset, reason, raw).try_for_each(|chunk| (self.sink)(Decoded::Rejected(chunk)))
+    }
+
+    /// A part of a record that is too long.
+    fn part(&mut self, start: usize, raw: &[u8], last: bool) -> Result<()> {
+        let offset = self.counts.bytes + start as u64;
+        let mut long = self.long.take().unwrap_or_else(|| Parts::new(offset, self.framer.too_long()));
+        let mut sink = |chunk| (self.sink)(Decoded::Rejected(chunk));
+        long.push(raw, &mut sink)?;
+        match last {
+            true => {
+                long.end(&mut sink)?;
+                self.counts.records += 1;
+                self.counts.rejected += 1;
+            }
+            false => self.long = Some(long),
+        }
+        Ok(())
+    }
+}
+
+/// Reading failed at this byte; what our own readers say needs no place.
+fn failed(error: std::io::Error, at: u64) -> Error {
+    match error.downcast::<Error>() {
+        Ok(told) => told,
+        Err(e) => Error::unreadable(format!("reading failed at byte {at} of its content: {e}")).caused_by(e),
     }
 }
 
@@ -204,11 +288,11 @@ expr = "status / (status - 500)"
         }
     }
 
-    fn decode(text: &[u8]) -> (Vec<Rows>, Vec<RejectedRecord>, ObjectCounts) {
+    fn decode(text: &[u8]) -> (Vec<Rows>, Vec<RejectedChunk>, ObjectCounts) {
         decode_by(SCHEMA, text)
     }
 
-    fn decode_by(schema: &str, text: &[u8]) -> (Vec<Rows>, Vec<RejectedRecord>, ObjectCounts) {
+    fn decode_by(schema: &str, text: &[u8]) -> (Vec<Rows>, Vec<RejectedChunk>, ObjectCounts) {
         let schema = TableSchema::parse("t", "t", schema).unwrap();
         let (mut rows, mut rejected) = (Vec::new(), Vec::new());
         let delivered = DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();

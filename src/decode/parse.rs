@@ -92,7 +92,8 @@ pub struct Damage {
     pub what: &'static str,
 }
 
-type Parsed<T> = Result<T, Damage>;
+/// What parsing gives.
+pub type Parsed<T> = Result<T, Damage>;
 
 const fn damage<T>(at: usize, what: &'static str) -> Parsed<T> {
     Err(Damage { at, what })
@@ -177,6 +178,14 @@ fn value(bytes: &[u8], at: usize, open: &mut Vec<u8>) -> Parsed<(usize, Kind)> {
         b'{' | b'[' => nested(bytes, at, open).map(|end| (end, Kind::Nested)),
         _ => scalar(bytes, at),
     }
+}
+
+/// Parses any value that begins at `at`; gives the place after it.
+///
+/// # Errors
+/// As [`parse_object`].
+pub fn any_value(bytes: &[u8], at: usize) -> Parsed<usize> {
+    value(bytes, at, &mut Vec::new()).map(|(end, _)| end)
 }
 
 fn scalar(bytes: &[u8], at: usize) -> Parsed<(usize, Kind)> {
@@ -315,7 +324,7 @@ const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 /// Eight bytes at a time: in `(w - n) & !w & HIGHS` a byte below `n` sets its high bit. Borrows make false hits, but only
 /// above a true one, so the lowest hit is true.
 #[inline]
-fn special(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn special(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let w = u64::from_le_bytes(*chunk);
         let below = |w: u64, n: u64| w.wrapping_sub(ONES * n) & !w;
@@ -352,7 +361,7 @@ fn low_surrogate(bytes: &[u8], at: usize) -> Parsed<usize> {
     }
 }
 
-fn hex4(bytes: &[u8], at: usize) -> Parsed<u32> {
+pub(super) fn hex4(bytes: &[u8], at: usize) -> Parsed<u32> {
     let mut code = 0;
     for i in at..at + 4 {
         match (peek(bytes, i)? as char).to_digit(16) {

@@ -96,6 +96,8 @@ pub struct CompactSummary {
     pub records_rejected: u64,
     /// Of `rows_written`, those that went by their delivery time, for want of a usable event time.
     pub rows_by_delivery: u64,
+    /// Of `rows_written`, those of records that were no strict JSON and could be repaired.
+    pub rows_repaired: u64,
     /// Partitions of the table with new rows.
     pub partitions: u64,
     /// Files of both tables.
@@ -439,6 +441,7 @@ impl CompactReport {
             summary.rows_written += commit.counts.rows_written;
             summary.records_rejected += commit.counts.records_rejected;
             summary.rows_by_delivery += commit.counts.by_delivery;
+            summary.rows_repaired += commit.counts.repaired;
             summary.files_written += commit.add.len() as u64;
             summary.bytes_written += commit.add.iter().map(|file| file.bytes).sum::<u64>();
             partitions

@@ -45,6 +45,8 @@ pub struct ListedCommit {
     pub rows: u64,
     /// Records that it rejected.
     pub rejected: u64,
+    /// Of its rows, those of records that were repaired.
+    pub repaired: u64,
     /// Files that it made live.
     pub files: u64,
     /// Files that it replaced.
@@ -313,6 +315,7 @@ impl From<&Commit> for ListedCommit {
             records: commit.counts.records_read,
             rows: commit.counts.rows_written,
             rejected: commit.counts.records_rejected,
+            repaired: commit.counts.repaired,
             files: commit.add.len() as u64,
             removed: commit.remove.len() as u64,
             waiting: commit.waiting.len() as u64,

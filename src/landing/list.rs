@@ -61,7 +61,38 @@ async fn list_store(landing: &Location, offset: Option<String>) -> Result<Vec<La
         Some(offset) => store.list_with_offset(Some(landing.prefix()), &landing.path(&offset)),
     };
     let objects = listing.map_ok(|meta| landed(landing, meta)).try_collect().await;
-    objects.map_err(|e| Error::from(e).context(format!("cannot list the landing prefix {landing}")))
+    one_a_url(objects.map_err(|e| unlisted(landing, e))?)
+}
+
+fn unlisted(landing: &Location, error: object_store::Error) -> Error {
+    let cannot = format!("cannot list the landing prefix {landing}");
+    match &error {
+        object_store::Error::InvalidPath { source } => {
+            let told = format!("{cannot}: it holds a key that cannot be read: {source}");
+            Error::storage(told).hint(
+                "a listing must be complete, so nothing was compacted: move or delete that key, which has an empty, . or .. part",
+            )
+        }
+        _ => Error::from(error).context(cannot),
+    }
+}
+
+/// The store library leaves out a slash at a key's beginning and end, so two keys may look the same. A folder's marker is
+/// empty, and gives way.
+///
+/// # Errors
+/// Storage: two such keys that both hold something. Only one of them would be read.
+fn one_a_url(mut objects: Vec<LandedObject>) -> Result<Vec<LandedObject>> {
+    objects.sort_by(|a, b| (&a.url, b.size).cmp(&(&b.url, a.size)));
+    if let Some([one, _]) = objects.array_windows().find(|[one, other]| one.url == other.url && other.size > 0) {
+        return Err(Error::storage(format!(
+            "two keys differ only by a slash at the end or the beginning: {}",
+            one.url
+        ))
+        .hint("only one of them can be read, so nothing was compacted: move or delete the one with the slash"));
+    }
+    objects.dedup_by(|later, first| later.url == first.url);
+    Ok(objects)
 }
 
 async fn list_local(landing: &Location, offset: Option<String>) -> Result<Vec<LandedObject>> {
@@ -112,4 +143,27 @@ fn landed_locally(landing: &Location, file: LocalFile) -> LandedObject {
     let location = Names::new(landing.prefix()).key(&file.path);
     let meta = ObjectMeta { location, last_modified: file.modified, size: file.size, e_tag: None, version: None };
     LandedObject { local: Some(file.path), ..landed(landing, meta) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(url: &str, size: u64) -> LandedObject {
+        let path = Path::from(url);
+        let meta = ObjectMeta { location: path, last_modified: DateTime::UNIX_EPOCH, size, e_tag: None, version: None };
+        let store = Arc::new(object_store::memory::InMemory::new());
+        landed(&Location::in_store(store, "memory:///", ""), meta)
+    }
+
+    #[test]
+    fn a_folders_marker_gives_way_to_an_object_of_its_name() {
+        for sizes in [[0, 5], [5, 0]] {
+            let objects = vec![object("a", sizes[0]), object("b", 0), object("a", sizes[1])];
+            let seen: Vec<_> = one_a_url(objects).unwrap().into_iter().map(|o| (o.path.to_string(), o.size)).collect();
+            assert_eq!(seen, [("a".into(), 5), ("b".into(), 0)]);
+        }
+        let error = one_a_url(vec![object("a", 1), object("a", 2)]).unwrap_err();
+        assert!(error.message().contains("memory:///a"), "{error}");
+    }
 }

@@ -210,6 +210,9 @@ pub struct Counts {
     /// Rows that had no usable event time and went by their delivery time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub by_delivery: u64,
+    /// Rows of records that were no strict JSON and could be repaired.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repaired: u64,
     /// Rows and rejected records that a rebuild left out, because their partitions are expired.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub expired: u64,

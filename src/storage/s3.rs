@@ -55,6 +55,8 @@ impl S3 {
     async fn told(&self, action: &str, path: &Path, error: Error) -> Error {
         let mut fault = match &error {
             Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. } => return error,
+            // The request was answered: it is the answer that the library cannot name.
+            Error::InvalidPath { .. } => return error,
             Error::NotFound { .. } => match Fault::of_s3(action, &self.url(path), &error) {
                 fault if fault.meaning == Meaning::NoBucket => fault,
                 _ => return error,

@@ -4,6 +4,7 @@
 //! - [`truth`]: what queries answer, against what the generator drew.
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
+//! - [`reading`]: whatever Firehose delivers: compression, framing, damage.
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
@@ -24,6 +25,7 @@ mod cli;
 mod exactly_once;
 mod gc;
 mod merge;
+mod reading;
 mod rollback;
 mod support;
 mod truth;

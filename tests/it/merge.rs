@@ -130,7 +130,8 @@ async fn every_sort_of_table() {
         let (objects, truth) = (made(&small()), Truth::of(&small()));
         let schema = TableSchema::parse("combined_apache", "a test", &text).unwrap();
         let keys = schema.partitions.len();
-        let (mut lake, work) = (Lake::new("combined_apache"), WorkLimits { threads: 2, memory, open_files: 4 });
+        let (mut lake, work) =
+            (Lake::new("combined_apache"), WorkLimits { threads: 2, memory, open_files: 4, ..WorkLimits::default() });
         lake.merge = false;
         assert!(objects.len() >= 16 || keys > 0, "an open partition needs 16 files: {}", objects.len());
         for object in &objects {

@@ -80,7 +80,7 @@ pub(super) async fn check(
         let (schema, landed) = (&schema, &landed);
         async move {
             let mut found = VerifyReport::default();
-            let outcome = group.check(schema, books.expired_before, folder, landed, &mut found).await;
+            let outcome = group.check((schema, job.max_record), books.expired_before, folder, landed, &mut found).await;
             let records = outcome.unwrap_or_else(|error| {
                 found.unchecked(Check::Content, group.name(), &error);
                 0
@@ -143,7 +143,7 @@ impl Group<'_> {
     /// Gives how many records were compared.
     async fn check(
         &self,
-        schema: &TableSchema,
+        (schema, max_record): (&TableSchema, usize),
         expired_before: Option<DateTime<Utc>>,
         folder: &Location,
         landed: &HashMap<String, LandedObject>,
@@ -161,7 +161,7 @@ impl Group<'_> {
         let delivered =
             |(input, object): &(&Input, LandedObject)| LandedObject { delivered: input.delivered, ..object.clone() };
         let objects = again.iter().map(delivered).collect();
-        let read = read_again(schema, objects, Reading::new(), Reading::take).await?;
+        let read = read_again(schema, max_record, objects, Reading::new(), Reading::take).await?;
         let mut sound = true;
         for ((input, _), end) in again.iter().zip(&read.ends) {
             sound &= compare_counts(input, end, report);
@@ -245,7 +245,7 @@ fn compare_counts(input: &Input, end: &Result<(u64, u64), String>, report: &mut 
                 "it holds {records} records and {rejected} of them rejected; when it was compacted {} and {}",
                 input.records, input.rejected
             );
-            let hint = "it was changed since, or another version of firelake reads it otherwise";
+            let hint = "it was changed since, compacted with another --max-record, or another version of firelake reads it otherwise";
             report.add(Verdict::Failed, Check::Content, &input.url, told, hint);
             false
         }

@@ -45,6 +45,8 @@ pub struct VerifyJob {
     pub lookback: TimeDelta,
     /// Whether the inputs are read again.
     pub deep: bool,
+    /// The longest record, as the table was compacted with it.
+    pub max_record: usize,
     /// Commits whose inputs are read at once, if `deep`.
     pub threads: usize,
     /// Told as the work goes on.

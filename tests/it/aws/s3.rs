@@ -126,3 +126,23 @@ fn urls_that_are_none() {
     let inside = format!("compact --lake s3://{bucket}/a/lake --landing s3://{bucket}/a {SCHEMA}");
     sandbox.run(&inside).fails(2, &["the lake is inside its landing prefix"]);
 }
+
+/// A marker of a folder is an input without records; a key that cannot be named ends the run, and nothing is compacted.
+#[test]
+fn markers_and_keys_that_cannot_be_named() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    let compact = format!("compact --lake s3://{bucket}/lake --landing s3://{bucket}/landing {SCHEMA}");
+    let folder = "landing/2026/11/20/03";
+    sandbox.put(&bucket, &format!("{folder}/"), b"");
+    sandbox.put(&bucket, &format!("{folder}/a"), b"{\"host\":\"a\"}");
+    let seen = summary(&sandbox.ok(&format!("{compact} --json")).stdout);
+    assert_eq!((&seen["objects"], &seen["records_read"]), (&Value::from(2), &Value::from(1)), "{seen}");
+    sandbox.put(&bucket, &format!("{folder}/b"), b"{\"host\":\"b\"}");
+    sandbox.put(&bucket, &format!("{folder}//c"), b"{\"host\":\"c\"}");
+    let told = ["cannot be read", "2026/11/20/03//c", "hint: a listing must be complete"];
+    sandbox.run(&compact).fails(1, &told);
+    assert_eq!(
+        sandbox.ok(&format!("query --lake s3://{bucket}/lake --format csv \"SELECT client_ip FROM access\"")).stdout,
+        "client_ip\na\n"
+    );
+}

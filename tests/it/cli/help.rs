@@ -96,6 +96,13 @@ fn help_of_compact() {
                   Exit with 3 where more than this share of the records is rejected, such as 1%; what was
                   read is committed all the same
 
+              --max-record <SIZE>
+                  Reject records of more bytes than this; memory grows with it [default: 16MiB]
+
+              --max-decompressed <SIZE>
+                  Leave an object waiting that holds more bytes than this without its compression [default:
+                  4GiB]
+
               --add-landing
                   Take a landing prefix that the table does not have yet into it
 

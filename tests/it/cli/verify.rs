@@ -42,7 +42,7 @@ fn without_moment(text: &str) -> String {
 
 fn with_waiting() -> Sandbox {
     let sandbox = compacted();
-    sandbox.write("landing/2026/11/20/05/x.zip", "PK\x03\x04");
+    sandbox.write("landing/2026/11/20/05/x.zip", "BZh91AY&SY");
     sandbox.write("landing/2026/11/20/06/new", "{}");
     sandbox
 }
@@ -79,7 +79,7 @@ fn status() {
           merging     nothing to do
           catalog     says what the ledger says
           all listed  [moment]
-          waits: file://[dir]/landing/2026/11/20/05/x.zip since [moment]: it is compressed with zip, which this firelake does not read
+          waits: file://[dir]/landing/2026/11/20/05/x.zip since [moment]: it is compressed with bzip2, which this firelake does not read
         -- exit code 1
         ");
     let json = sandbox.shown("status --lake lake --json");
@@ -87,7 +87,7 @@ fn status() {
     assert_snapshot!(still(&sized), @r#"
         $ firelake status --lake lake --json
         -- stdout
-        {"database":"logs","table":"access","commits":4,"committed_at":"[moment]","files":1,"bytes":[size],"rows":66,"partitions":1,"newest_event":"2026-11-20T00:59:23.000","newest_delivery":"2026-11-20T06:00:00Z","lag":{"objects":0,"bytes":0,"oldest_delivery":null,"objects_settling":0},"objects_waiting":1,"waiting":[{"url":"file://[dir]/landing/2026/11/20/05/x.zip","reason":"it is compressed with zip, which this firelake does not read","since":"[moment]"}],"records_rejected":7,"rejected_share":0.0958904109589041,"partitions_to_merge":0,"folders_condemned":0,"publishing_pending":false,"full_listing_at":"[moment]","problems":[]}
+        {"database":"logs","table":"access","commits":4,"committed_at":"[moment]","files":1,"bytes":[size],"rows":66,"partitions":1,"newest_event":"2026-11-20T00:59:23.000","newest_delivery":"2026-11-20T06:00:00Z","lag":{"objects":0,"bytes":0,"oldest_delivery":null,"objects_settling":0},"objects_waiting":1,"waiting":[{"url":"file://[dir]/landing/2026/11/20/05/x.zip","reason":"it is compressed with bzip2, which this firelake does not read","since":"[moment]"}],"records_rejected":7,"rejected_share":0.0958904109589041,"partitions_to_merge":0,"folders_condemned":0,"publishing_pending":false,"full_listing_at":"[moment]","problems":[]}
         -- exit code 1
         "#);
     sandbox.run("status --lake lake --table nowhere").fails(2, &["there is no table logs.nowhere in"]);
@@ -131,7 +131,7 @@ fn history() {
     assert_snapshot!(still(&sandbox.shown("history --lake lake --limit 1 --json")).split(",\"writer\"").next().unwrap(), @r#"
         $ firelake history --lake lake --limit 1 --json
         -- stdout
-        {"database":"logs","table":"access","commit":1,"at":"[moment]","action":"add","objects":4,"records":72,"rows":65,"rejected":7,"files":2,"removed":0,"waiting":0
+        {"database":"logs","table":"access","commit":1,"at":"[moment]","action":"add","objects":4,"records":72,"rows":65,"rejected":7,"repaired":0,"files":2,"removed":0,"waiting":0
         "#);
     let object = sandbox.files("landing").remove(0);
     let object = object.strip_prefix(sandbox.path("")).unwrap().to_str().unwrap().to_owned();

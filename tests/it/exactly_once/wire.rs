@@ -88,6 +88,8 @@ impl Way {
             settle: TimeDelta::zero(),
             lookback: TimeDelta::hours(72),
             add_landing: true,
+            merge: None,
+            shard: None,
             batch: BatchLimits { objects: 2, ..BatchLimits::default() },
             work: WorkLimits { threads: 1, ..WorkLimits::default() },
             now: crate::support::lake::now(),

@@ -6,6 +6,7 @@ use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
 use firelake::catalog::FileCatalog;
 use firelake::compact::{BatchLimits, MergeLimits, WorkLimits};
+use firelake::decode::MAX_RECORD;
 use firelake::error::Result;
 use firelake::jobs::change::ChangeJob;
 use firelake::jobs::compact::{CompactJob, CompactReport};
@@ -21,7 +22,7 @@ use firelake::table::{TableId, TableSchema, shipped_schema};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
 /// The lake `lake/`, fed from `landing/`, both in one store that can fail.
@@ -88,6 +89,12 @@ impl Lake {
         self.inner.put(&Path::from(path), body.into().into()).await.unwrap();
     }
 
+    /// The same with a Content-Encoding.
+    pub async fn put_encoded(&self, path: &str, encoding: &'static str, body: Vec<u8>) {
+        let attributes = Attributes::from_iter([(Attribute::ContentEncoding, encoding)]);
+        self.inner.put_opts(&Path::from(path), body.into(), attributes.into()).await.unwrap();
+    }
+
     pub async fn land(&self, objects: &[Object]) {
         for object in objects {
             self.put(&format!("landing/{}", object.key), object.body.clone()).await;
@@ -116,10 +123,17 @@ impl Lake {
     }
 
     pub async fn try_verify(&self, deep: bool) -> Result<VerifyReport> {
+        self.verify_job(deep, MAX_RECORD).run().await
+    }
+
+    pub async fn verify_with(&self, deep: bool, max_record: usize) -> VerifyReport {
+        self.verify_job(deep, max_record).run().await.unwrap()
+    }
+
+    fn verify_job(&self, deep: bool, max_record: usize) -> VerifyJob {
         let CompactJob { lake, table, landing, catalog, lookback, stores, .. } = self.job();
         let watch = std::sync::Arc::new(|_: &'static str, _, _| {});
-        let job = VerifyJob { lake, table, landing, catalog, lookback, stores, deep, threads: 2, watch };
-        job.run().await
+        VerifyJob { lake, table, landing, catalog, lookback, stores, deep, max_record, threads: 2, watch }
     }
 
     /// Checks that nothing is found, not even to be noted, also when all inputs are read again.

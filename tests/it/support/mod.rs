@@ -7,6 +7,7 @@ pub mod glue;
 pub mod http_stub;
 pub mod lake;
 pub mod numbered;
+pub mod pack;
 pub mod process;
 pub mod redact;
 pub mod rows;
