@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// The commit whose state comes back; or a time, as RFC 3339 or a date: then the newest commit that the store had by then
     #[arg(long, value_name = "COMMIT|TIME")]
     to: AsOf,
+    /// Also where landed objects are gone whose records go out: those records are lost
+    #[arg(long)]
+    lose_what_is_gone: bool,
     #[command(flatten)]
     yes: Yes,
 }
@@ -27,7 +30,10 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<u8> {
     let opened = args.change.tables.open().await?;
     let job = args.change.job(&opened, opened.only()?, args.yes.yes).await?;
-    let changed = job.rollback(args.to).await?;
+    let changed = match args.lose_what_is_gone {
+        true => job.rollback_and_lose(args.to).await?,
+        false => job.rollback(args.to).await?,
+    };
     let then = "; the table is on hold: compact takes nothing until firelake resume";
     args.change.tell(&job, &changed, |plan| lines(&job, plan), then)
 }

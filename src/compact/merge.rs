@@ -75,13 +75,30 @@ impl MergeRun<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            let commit = self.attempt(snapshot, &schema, &batch).await?;
+            let commit = match self.attempt(snapshot, &schema, &batch).await {
+                Ok(commit) => commit,
+                // Others may have replaced a file meanwhile, and gc deleted it.
+                Err(error) => match self.is_overtaken(snapshot, &batch).await? && lost < REPLANS {
+                    true => {
+                        lost += 1;
+                        continue;
+                    }
+                    false => return Err(error),
+                },
+            };
             match self.ledger.append(snapshot, commit).await? {
                 Appended::Committed(commit) => done.add(&commit, &batch),
                 Appended::Conflict { .. } if lost < REPLANS => lost += 1,
                 Appended::Conflict { why } => return Err(self.beaten(&why)),
             }
         }
+    }
+
+    /// Whether a file of the batch is no longer live in the newest state.
+    async fn is_overtaken(&self, snapshot: &mut Snapshot, batch: &[Merge]) -> Result<bool> {
+        let old: Vec<String> = old_files(snapshot, batch).into_iter().map(|file| file.path).collect();
+        self.ledger.catch_up(snapshot).await?;
+        Ok(old.iter().any(|path| !snapshot.files.contains_key(path)))
     }
 
     fn beaten(&self, why: &str) -> Error {

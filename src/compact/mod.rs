@@ -133,6 +133,12 @@ impl Run<'_> {
         done: &mut Done,
     ) -> Result<()> {
         for _ in 0..REPLANS {
+            if snapshot.pins.schema != self.schema.text {
+                let told = format!("another run changed the schema of {}", self.table);
+                return Err(
+                    Error::new(Kind::TryAgain, told).hint("what is committed stands; run the same command again")
+                );
+            }
             batch = still_to_do(batch, snapshot)?;
             if batch.is_empty() || snapshot.hold.is_some() {
                 return Ok(());

@@ -5,6 +5,7 @@
 use super::status::no_table;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::error::{Error, Kind, Result};
+use crate::landing::{self, LandedObject};
 use crate::ledger::{Appended, Commit, Ledger, LiveFile, Snapshot};
 use crate::storage::{Location, Stores};
 use crate::table::{FileSet, Partition, TableId};
@@ -95,6 +96,31 @@ impl ChangeJob {
         }
         Err(Error::new(Kind::TryAgain, format!("lost the race for a commit {REPLANS} times; the last time, {beaten}"))
             .hint("nothing was changed; run the same command again, while less is going on at this table"))
+    }
+
+    /// The objects as they are in the landing zone now; `None` for one that is gone.
+    ///
+    /// # Errors
+    /// Usage: a landing prefix is not where it was. Those of the stores.
+    pub(super) async fn landed<'a>(
+        &self,
+        now: &Snapshot,
+        urls: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<(&'a str, Option<LandedObject>)>> {
+        let mut prefixes: Vec<Location> = Vec::new();
+        for url in &now.pins.landing {
+            prefixes.push(self.stores.open_like(url, &self.landing).await?);
+        }
+        let prefixes = &prefixes;
+        let looks = urls.into_iter().map(|url| async move {
+            let below = |prefix: &&Location| url.starts_with(&format!("{}/", prefix.url()));
+            match prefixes.iter().find(below) {
+                Some(prefix) => Ok((url, landing::head(prefix, url).await?)),
+                None => Err(Error::usage(format!("{url} is below no landing prefix of {}", self.table))
+                    .hint("a landing folder that was moved, or is a link now: put it back, or mount it there")),
+            }
+        });
+        futures::stream::iter(looks).buffered(LOOKS).try_collect().await
     }
 
     async fn publish(&self, ledger: &Ledger, snapshot: &mut Snapshot) -> Result<()> {

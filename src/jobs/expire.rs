@@ -44,7 +44,9 @@ impl ChangeJob {
         };
         let old = now.files.iter().map(|(path, file)| (path.as_str(), file)).filter(|(path, file)| is_old(path, file));
         let old: Vec<(&str, &LiveFile)> = old.collect();
-        let commit = (!old.is_empty()).then(|| Commit {
+        // A bound that was too late is put right by the next expire: then a rebuild brings back what it left out.
+        let lowers = now.expired_before > Some(bound);
+        let commit = (!old.is_empty() || lowers).then(|| Commit {
             expired_before: Some(bound),
             remove: old.iter().map(|(path, _)| (*path).to_owned()).collect(),
             ..Commit::new(Action::Expire, self.now, &self.writer)

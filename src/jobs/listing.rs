@@ -73,7 +73,8 @@ impl Lister {
         let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
         let full = listing.full;
         let look = |url: &str| {
-            let (url, prefix) = (url.to_owned(), landing.iter().find(|prefix| prefix.path_of(url).is_some()));
+            let below = |prefix: &&Location| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some());
+            let (url, prefix) = (url.to_owned(), landing.iter().find(below));
             async move {
                 let found = match prefix {
                     Some(_) if full => Ok(None),

@@ -5,18 +5,13 @@ use super::change::{ChangeJob, Changed, Planned, Tally};
 use super::compact::Watch;
 use crate::compact::{BatchLimits, Run, Together, WorkLimits, together, unreadable};
 use crate::error::{Error, Result};
-use crate::landing::{self, LandedObject};
+use crate::landing::LandedObject;
 use crate::ledger::{CompactedInput, Ledger, Snapshot, Waiting};
-use crate::storage::Location;
 use crate::table::FileSet;
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ops::Range;
-
-/// Objects that are looked at at once.
-const LOOKS: usize = 16;
 
 /// What is to be read again, and how.
 pub struct Rebuild {
@@ -80,6 +75,7 @@ impl ChangeJob {
         let objects_asked = inputs.len() as u64;
         let together = together(ledger, now, inputs).await?;
         let objects = self.objects(now, &together).await?;
+        self.check_unasked(asked, now, &objects)?;
         let mut plan = RebuildPlan {
             objects_asked,
             objects: objects.len() as u64,
@@ -116,29 +112,31 @@ impl ChangeJob {
         Ok((plan, Some(commit)))
     }
 
+    /// What an object held that has changed since, only the lake has: who did not ask for that object must not lose it.
+    fn check_unasked(&self, asked: &Rebuild, now: &Snapshot, objects: &[LandedObject]) -> Result<()> {
+        let unasked = |object: &&LandedObject| !asked.delivered.contains(&object.delivered) && holds_other(object, now);
+        let changed: Vec<&LandedObject> = objects.iter().filter(unasked).collect();
+        let Some(first) = changed.first() else { return Ok(()) };
+        let told = format!(
+            "{} that was not asked for shares files with what was, and has changed since it was compacted: {}",
+            if changed.len() == 1 { "an object".into() } else { format!("one of {} objects", changed.len()) },
+            first.url
+        );
+        Err(Error::usage(told).hint(
+            "nothing was changed. What it held then is only in the lake: put it back, or ask for its hour, too; then what it holds now counts",
+        ))
+    }
+
     /// The objects as they are in the landing zone now, oldest delivery first.
     async fn objects(&self, now: &Snapshot, together: &Together) -> Result<Vec<LandedObject>> {
-        let mut prefixes: Vec<Location> = Vec::new();
-        for url in &now.pins.landing {
-            prefixes.push(self.stores.open_like(url, &self.landing).await?);
-        }
-        let prefixes = &prefixes;
-        let looks = together.inputs.iter().map(|url| async move {
-            let below = |prefix: &&Location| url.starts_with(&format!("{}/", prefix.url()));
-            match prefixes.iter().find(below) {
-                Some(prefix) => Ok((url, landing::head(prefix, url).await?)),
-                None => Err(Error::usage(format!("{url} is below no landing prefix of {}", self.table))
-                    .hint("a landing folder that was moved, or is a link now: put it back, or mount it there")),
-            }
-        });
-        let looked: Vec<_> = futures::stream::iter(looks).buffered(LOOKS).try_collect().await?;
+        let looked = self.landed(now, together.inputs.iter().map(String::as_str)).await?;
         let (mut objects, mut gone) = (Vec::new(), Vec::new());
         for (url, object) in looked {
             match (object, now.compacted.get(url)?) {
                 (Some(object), Some(CompactedInput { delivered, .. })) => {
                     objects.push(LandedObject { delivered: *delivered, ..object });
                 }
-                _ => gone.push(Waiting { url: url.clone(), reason: "it is gone".into(), since: self.now }),
+                _ => gone.push(Waiting { url: url.into(), reason: "it is gone".into(), since: self.now }),
             }
         }
         if !gone.is_empty() {
@@ -147,6 +145,12 @@ impl ChangeJob {
         objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
         Ok(objects)
     }
+}
+
+/// Another size, or in S3 another etag: local etags change with `touch`.
+fn holds_other(object: &LandedObject, now: &Snapshot) -> bool {
+    let size = now.compacted.get(&object.url).ok().flatten().map(|then| then.size);
+    size != Some(object.size) || (object.local.is_none() && is_changed(object, now))
 }
 
 fn is_changed(object: &LandedObject, now: &Snapshot) -> bool {

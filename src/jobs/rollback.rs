@@ -30,6 +30,13 @@ pub struct RollbackPlan {
     pub partitions: Vec<PartitionMove>,
 }
 
+/// What becomes of a rollback that takes out records whose landed objects are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    Refused,
+    Accepted,
+}
+
 /// How the state to go back to differs from the newest one.
 struct Difference<'a> {
     out: Vec<(&'a str, &'a LiveFile)>,
@@ -44,14 +51,27 @@ impl ChangeJob {
     /// Rolls back.
     ///
     /// # Errors
-    /// Usage: there is no such commit; or a file that would come back may be deleted, or is. Ledger, TryAgain and those of the
+    /// Usage: there is no such commit; a file that would come back may be deleted, or is; or a landed object is gone whose
+    /// records it would take out. Ledger, TryAgain and those of the
     /// store.
     pub async fn rollback(&self, to: AsOf) -> Result<Changed<RollbackPlan>> {
+        self.roll_back(to, Gone::Refused).await
+    }
+
+    /// The same, also where landed objects are gone whose records it takes out: those are nowhere then.
+    ///
+    /// # Errors
+    /// Those of [`rollback`](Self::rollback), but for that.
+    pub async fn rollback_and_lose(&self, to: AsOf) -> Result<Changed<RollbackPlan>> {
+        self.roll_back(to, Gone::Accepted).await
+    }
+
+    async fn roll_back(&self, to: AsOf, gone: Gone) -> Result<Changed<RollbackPlan>> {
         let (ledger, snapshot) = self.open().await?;
         let number = ledger.number_as_of(to).await?.unwrap_or(0);
         let then = ledger.load_at(number).await?;
         let to_at = ledger.commit(number).await?.map(|commit| commit.at);
-        let plan = async |now: &Snapshot| self.plan_rollback(&ledger, &then, to_at, now).await;
+        let plan = async |now: &Snapshot| self.plan_rollback(&ledger, &then, to_at, now, gone).await;
         self.change(&ledger, snapshot, plan).await
     }
 
@@ -61,6 +81,7 @@ impl ChangeJob {
         then: &Snapshot,
         to_at: Option<DateTime<Utc>>,
         now: &Snapshot,
+        gone: Gone,
     ) -> Result<Planned<RollbackPlan>> {
         let difference = Difference::new(then, now)?;
         let changes = !difference.is_empty() || then.expired_before != now.expired_before;
@@ -78,6 +99,9 @@ impl ChangeJob {
             return Ok((plan, None));
         }
         self.check_back(ledger, then, now, &difference.back).await?;
+        if gone == Gone::Refused {
+            self.check_out(now, &difference.taken_out).await?;
+        }
         let commit = Commit {
             to: Some(then.head),
             expired_before: then.expired_before,
@@ -88,6 +112,18 @@ impl ChangeJob {
             ..Commit::new(Action::Rollback, self.now, &self.writer)
         };
         Ok((plan, Some(commit)))
+    }
+
+    /// Refuses to take records out that no run could bring in again.
+    async fn check_out(&self, now: &Snapshot, taken_out: &[String]) -> Result<()> {
+        let landed = self.landed(now, taken_out.iter().map(String::as_str)).await?;
+        let gone: Vec<&str> = landed.into_iter().filter(|(_, object)| object.is_none()).map(|(url, _)| url).collect();
+        let Some(first) = gone.first() else { return Ok(()) };
+        let told =
+            format!("{} of the objects that would wait are gone from the landing zone, such as {first}", gone.len());
+        Err(Error::usage(told).hint(
+            "nothing was changed. Their records are only in the lake: put them back, or pass --lose-what-is-gone to take the records out for good",
+        ))
     }
 
     /// Refuses to bring a file back that gc may delete or has deleted.
@@ -122,7 +158,7 @@ impl ChangeJob {
 fn instead(commit: u64) -> String {
     format!(
         "nothing was changed. The states from commit {commit} on do not need that file: roll back to one of them, or read \
-         what landed again with firelake rebuild"
+         what landed again with firelake rebuild (after an expire that took too much: firelake expire with the right span first)"
     )
 }
 

@@ -79,7 +79,7 @@ pub struct Commit {
     /// `resume`: the rollback whose hold ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<u64>,
-    /// `expire`: partitions that end at this time or before are taken out. `rollback`: the bound of the state that it brings back.
+    /// `expire`: partitions that end at this time or before are taken out, and stay out until a later expire says otherwise. `rollback`: the bound of the state that it brings back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired_before: Option<DateTime<Utc>>,
     /// `condemn`: folders, relative to the table's, each with a last slash. Whatever is below them may be deleted after the grace.

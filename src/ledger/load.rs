@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Commits, or parts, that are fetched or stored at once.
 const AT_ONCE: usize = 16;
+/// How often an object of a checkpoint is put that the store says is there, and is not.
+const CREATES: usize = 3;
 /// A checkpoint is due after so many commits without one: what a load reads one by one at most.
 const CHECKPOINT_EVERY: u64 = 100;
 /// It is due earlier where these commits name so many inputs and files, which are some 16 MB.
@@ -189,12 +191,27 @@ impl Ledger {
     /// False where something is there already.
     async fn store_new(&self, name: String, bytes: Vec<u8>) -> Result<bool> {
         let path = self.checkpoint_path(&name);
-        match self.folder.store().put_opts(&path, bytes.into(), PutMode::Create.into()).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => {
-                Err(Error::from(error)
-                    .context(format!("cannot write the checkpoint object {}", self.folder.url_of(&path))))
+        self.put_new(&path, bytes.into()).await.map_err(|error| {
+            Error::from(error).context(format!("cannot write the checkpoint object {}", self.folder.url_of(&path)))
+        })
+    }
+
+    /// S3 says that something is there also where two writes met and neither landed: so it is looked at.
+    async fn put_new(&self, path: &Path, bytes: Bytes) -> object_store::Result<bool> {
+        let store = self.folder.store();
+        let mut tries = CREATES;
+        loop {
+            tries -= 1;
+            let refused = match store.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await {
+                Ok(_) => return Ok(true),
+                Err(refused @ object_store::Error::AlreadyExists { .. }) => refused,
+                Err(error) => return Err(error),
+            };
+            match store.head(path).await {
+                Ok(_) => return Ok(false),
+                Err(object_store::Error::NotFound { .. }) if tries > 0 => {}
+                Err(object_store::Error::NotFound { .. }) => return Err(refused),
+                Err(error) => return Err(error),
             }
         }
     }

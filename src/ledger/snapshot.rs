@@ -7,7 +7,7 @@ use super::compacted::Compacted;
 use crate::error::{Error, Result};
 use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition, TableSchema};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
@@ -113,7 +113,7 @@ impl Snapshot {
             Action::AddLanding => self.pins.landing.extend(commit.landing.clone()),
             Action::Rollback => (self.hold, self.expired_before) = (Some(commit.number), commit.expired_before),
             Action::Resume => self.hold = None,
-            Action::Expire => self.expired_before = self.expired_before.max(commit.expired_before),
+            Action::Expire => self.expired_before = commit.expired_before,
             Action::Evolve => {
                 if let Some(schema) = &commit.schema {
                     self.pins.schema_name.clone_from(&schema.name);
@@ -166,7 +166,10 @@ impl Snapshot {
             };
             self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
-            brought::note(&mut self.brought, &self.pins.landing, &commit.shard, &input.url, input.delivered);
+            // What other commits bring was brought before. And a key that tells a time to come says nothing of the others.
+            if commit.action == Action::Add && input.delivered <= commit.at + TimeDelta::days(1) {
+                brought::note(&mut self.brought, &self.pins.landing, &commit.shard, &input.url, input.delivered);
+            }
         }
         for gone in &commit.gone {
             self.waiting.remove(&gone.url);

@@ -115,7 +115,8 @@ impl Ledger {
             match self.commit(commit.number).await {
                 Ok(Some(_)) if broken(Broken::ExistsIsSuccess) => return Ok(true),
                 Ok(Some(there)) => return Ok(there.id == commit.id),
-                Ok(None) if is_final(&error) => return Err(self.refused(&path, error)),
+                // Of an earlier try it is still unknown.
+                Ok(None) if is_final(&error) && failure.is_none() => return Err(self.refused(&path, error)),
                 Ok(None) => failure = Some(Error::from(error)),
                 Err(unreadable) if unreadable.kind() == Kind::Ledger => return Err(unreadable),
                 Err(unreadable) => failure = Some(unreadable.caused_by(error)),

@@ -31,7 +31,9 @@ type = "timestamp"
 event_time = true
 "#;
 
-const WORK: WorkLimits = WorkLimits { threads: 1, memory: 64 << 20, open_files: 16 };
+fn limits() -> WorkLimits {
+    WorkLimits { threads: 1, memory: 64 << 20, open_files: 16, ..WorkLimits::default() }
+}
 
 /// What a process is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +168,7 @@ impl Hands {
             shard: None,
             add_landing: false,
             batch: BatchLimits { objects: 2, ..BatchLimits::default() },
-            work: WORK,
+            work: limits(),
             now: self.now,
             writer: "the model".into(),
             watch: Default::default(),
@@ -201,7 +203,7 @@ impl Hands {
             table: Self::table()?,
             catalog: self.catalog.clone(),
             limits: MergeLimits::default(),
-            work: WORK,
+            work: limits(),
             stores: Default::default(),
             now: self.now,
             writer: "the model".into(),
@@ -252,7 +254,7 @@ impl Hands {
     async fn rebuild(&self, hours: u8) -> Result<String> {
         let from = self.now - TimeDelta::hours(hours.into());
         let delivered = from..self.now + TimeDelta::hours(1);
-        told(self.change()?.rebuild(&Rebuild { delivered, work: WORK, watch: Default::default() }).await?)
+        told(self.change()?.rebuild(&Rebuild { delivered, work: limits(), watch: Default::default() }).await?)
     }
 
     async fn marks(&self, count: u8) -> Result<String> {

@@ -92,7 +92,7 @@ impl State {
             }
             Action::Resume => next.on_hold = false,
             Action::Expire => {
-                next.bound = self.bound.max(commit.expired_before);
+                next.bound = commit.expired_before;
                 let gone = commit.remove.iter().flat_map(|path| self.files[path].records.to_vec());
                 next.expired.extend(gone);
             }
