@@ -91,7 +91,7 @@ fn whatever_happens_each_record_is_there_once() {
 /// The rules, each with a seed of sequences that show what it prevents.
 const RULES: [(Broken, u64); 12] = [
     (Broken::AttemptReused, 1),
-    (Broken::ExistsIsSuccess, 1),
+    (Broken::ExistsIsSuccess, 3),
     (Broken::OverlapUnchecked, 1),
     (Broken::WaitingBeatsCompacted, 1),
     (Broken::CondemnUnchecked, 1),
