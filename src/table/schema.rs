@@ -15,6 +15,9 @@ use toml::Spanned;
 /// The column that keeps what no other column took: a JSON object of fields under their own names.
 pub(crate) const EXTRA: &str = "extra";
 
+/// How deep a name with dots may reach.
+const DEEPEST_FROM: usize = 16;
+
 /// A checked schema file.
 #[derive(Debug, Clone)]
 pub struct TableSchema {
@@ -139,7 +142,7 @@ impl TableSchema {
     /// Every column of a data file as (name, type, comment), `extra` last: what a catalog lists.
     pub fn catalog_columns(&self) -> Vec<(String, HiveType, Option<String>)> {
         let extra = "JSON object of the fields that no column takes, and of values that did not fit their column";
-        let own = self.columns.iter().map(|c| (c.name.clone(), c.hive_type, c.comment.clone()));
+        let own = self.columns.iter().map(|c| (c.name.clone(), c.hive_type.clone(), c.comment.clone()));
         own.chain([(EXTRA.into(), HiveType::String, Some(extra.into()))]).collect()
     }
 }
@@ -292,19 +295,15 @@ impl Checker<'_> {
                 ColumnSource::Expr { line: line_of(self.text, expr.span().start), sql: expr.into_inner() }
             }
             (from, None) => {
-                let is_time = matches!(hive_type, HiveType::Timestamp | HiveType::Date);
-                if !is_time && (!raw.formats.is_empty() || raw.zone.is_some()) {
+                if !hive_type.has_times() && (!raw.formats.is_empty() || raw.zone.is_some()) {
                     return Err(self.wrong(span, "formats and zone go with the types timestamp and date"));
                 }
                 let from = from.unwrap_or_else(|| vec![raw.name.as_ref().clone()]);
                 if from.is_empty() {
                     return Err(self.wrong(span, "from names no field"));
                 }
-                if let Some(nested) = from.iter().find(|name| name.contains('.')) {
-                    return Err(self.wrong(
-                        span,
-                        format!("from = {nested:?}: fields inside objects are not read yet; they are kept in extra"),
-                    ));
+                if let Some(name) = from.iter().find(|name| name.split('.').count() > DEEPEST_FROM) {
+                    return Err(self.wrong(span, format!("from = {name:?} reaches deeper than {DEEPEST_FROM} levels")));
                 }
                 ColumnSource::Fields { from, null: raw.null, formats: raw.formats, zone }
             }
@@ -343,14 +342,16 @@ impl Checker<'_> {
     }
 
     fn column_names(&self, wanted: Vec<Spanned<String>>, columns: &[Column]) -> Result<Vec<String>> {
-        let known = |name: &Spanned<String>| columns.iter().any(|c| c.name == *name.as_ref());
-        wanted
-            .into_iter()
-            .map(|name| match known(&name) {
-                true => Ok(name.into_inner()),
-                false => Err(self.wrong(&name.span(), format!("no column named {:?}", name.as_ref()))),
-            })
-            .collect()
+        let check = |name: Spanned<String>| match columns.iter().find(|c| c.name == *name.as_ref()) {
+            None => Err(self.wrong(&name.span(), format!("no column named {:?}", name.as_ref()))),
+            Some(column) if column.hive_type.is_nested() => {
+                let what =
+                    format!("column {} is {}: sort and bloom are for single values", column.name, column.hive_type);
+                Err(self.wrong(&name.span(), what))
+            }
+            Some(_) => Ok(name.into_inner()),
+        };
+        wanted.into_iter().map(check).collect()
     }
 
     fn wrong(&self, span: &Range<usize>, what: impl AsRef<str>) -> Error {
@@ -398,6 +399,10 @@ mod tests {
                 "line 4: an hour key needs",
             ),
             ("[[column]]\nname = \"a\"\ntype = \"int\"\nzone = \"UTC\"", "line 1: formats and zone go with"),
+            (
+                "[parquet]\nbloom = [\"a\"]\n[[column]]\nname = \"a\"\ntype = \"array<int>\"",
+                "line 2: column a is array<int>: sort and bloom",
+            ),
             ("column = []", "no [[column]]"),
             ("x = ", "line 1"),
         ];

@@ -9,6 +9,7 @@ use crate::storage::Location;
 use crate::table::HiveType;
 use stand_in::account;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 #[path = "../../../tests/it/support/stand_in.rs"]
 mod stand_in;
