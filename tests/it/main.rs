@@ -7,6 +7,7 @@
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
+//! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
@@ -18,6 +19,7 @@ mod aws;
 mod bad_input;
 mod both;
 mod cli;
+mod columns;
 mod exactly_once;
 mod support;
 mod truth;
