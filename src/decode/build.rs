@@ -9,7 +9,8 @@ use super::record::{Record, Room};
 use super::values::{Reading, Values};
 use crate::error::{Error, Result};
 use crate::table::{Column, ColumnSource, TableSchema};
-use arrow::array::{ArrayRef, StringBuilder};
+use arrow::array::{Array, ArrayBuilder, ArrayRef, AsArray, RecordBatch, StringBuilder};
+use arrow::datatypes::TimestampMillisecondType;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 
@@ -33,7 +34,6 @@ pub(super) struct RowBuilder {
     extra: StringBuilder,
     extra_text: Vec<u8>,
     room: Room,
-    times: Vec<i64>,
     delivered: i64,
     latest: i64,
     by_delivery: u64,
@@ -53,7 +53,6 @@ impl RowBuilder {
             extra: StringBuilder::new(),
             extra_text: Vec::new(),
             room: Room::default(),
-            times: Vec::new(),
             delivered: 0,
             latest: 0,
             by_delivery: 0,
@@ -66,14 +65,14 @@ impl RowBuilder {
         self.delivered = delivered.timestamp_millis();
         self.latest = self.delivered + LATEST_AFTER_DELIVERY.num_milliseconds();
         self.by_delivery = 0;
-        if !self.times.is_empty() {
+        if self.len() > 0 {
             drop(self.finish()); // an object before this one failed half-way: its rows must not count
         }
     }
 
     /// Rows so far.
     pub(super) fn len(&self) -> usize {
-        self.times.len()
+        self.extra.len()
     }
 
     /// Bytes of record text so far.
@@ -93,16 +92,11 @@ impl RowBuilder {
             self.plan.make(sources, &mut self.sources, buffer, fields);
         }
         let mut record = Record::new(buffer, &fields.items, &mut self.room);
-        let mut event_time = None;
         for (at, column) in self.columns.iter_mut().enumerate() {
             let Some(FieldColumn { values, reading, .. }) = column else { continue };
-            reading.last_time = None;
             match self.plan.place(at, &mut record) {
                 Some(place) => values.append(reading, &mut record, place),
                 None => values.append_null(),
-            }
-            if self.event_time == Some(at) {
-                event_time = reading.last_time;
             }
         }
         self.extra_text.clear();
@@ -111,26 +105,29 @@ impl RowBuilder {
             [] => self.extra.append_null(),
             text => self.extra.append_value(String::from_utf8_lossy(text)),
         }
-        self.append_time(event_time);
         self.bytes += fields.items.last().map_or(0, |last| last.value.end - fields.items[0].key.start);
     }
 
-    fn append_time(&mut self, event_time: Option<i64>) {
-        let usable = event_time.filter(|time| (EARLIEST_EVENT..=self.latest).contains(time));
-        self.by_delivery += u64::from(usable.is_none());
-        self.times.push(usable.unwrap_or(self.delivered));
+    /// Each row's time for partitioning, in a batch of rows of this object.
+    pub(super) fn times(&mut self, batch: &RecordBatch) -> Vec<i64> {
+        let events = self.event_time.and_then(|at| batch.column(at).as_primitive_opt::<TimestampMillisecondType>());
+        let usable = |time: &i64| (EARLIEST_EVENT..=self.latest).contains(time);
+        let event = |row: usize| events.filter(|events| events.is_valid(row)).map(|events| events.value(row));
+        let events: Vec<Option<i64>> = (0..batch.num_rows()).map(|row| event(row).filter(usable)).collect();
+        self.by_delivery += events.iter().filter(|time| time.is_none()).count() as u64;
+        events.into_iter().map(|time| time.unwrap_or(self.delivered)).collect()
     }
 
-    /// The rows so far, and each row's time for partitioning. Begins a new batch.
-    pub(super) fn finish(&mut self) -> Result<(Built, Vec<i64>)> {
-        let (extra, times) = (Arc::new(self.extra.finish()), std::mem::take(&mut self.times));
+    /// The rows so far. Begins a new batch.
+    pub(super) fn finish(&mut self) -> Result<Built> {
+        let extra = Arc::new(self.extra.finish());
         self.bytes = 0;
         // Every column is finished, also where one fails: what follows is a new batch.
         let columns: Vec<_> =
             self.columns.iter_mut().map(|column| column.as_mut().map(|column| column.values.finish())).collect();
         let columns = columns.into_iter().map(Option::transpose).collect::<Result<_, _>>();
         let columns = columns.map_err(|e| Error::internal("a column of text is not UTF-8").caused_by(e))?;
-        Ok((Built { columns, extra }, times))
+        Ok(Built { columns, extra })
     }
 }
 

@@ -3,6 +3,7 @@
 //! through all of them. Sync and pure.
 
 mod build;
+mod cloudwatch;
 mod expr;
 mod frame;
 mod inside;
@@ -18,14 +19,16 @@ pub use frame::{Frame, next_frame};
 pub use rejected::{MAX_CHUNK, RejectedRecord, rejected_batch};
 
 use crate::error::{Error, Result};
-use crate::table::TableSchema;
+use crate::table::{Format, TableSchema};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use build::RowBuilder;
 use chrono::{DateTime, Utc};
+use cloudwatch::Envelope;
 use expr::Computed;
 use parse::Fields;
 use std::io::Read;
+use std::ops::Range;
 
 /// Bytes read at a time; the buffer grows where one record is longer.
 const CHUNK: usize = 256 * 1024;
@@ -71,6 +74,8 @@ pub struct Decoder {
     rows: RowBuilder,
     computed: Computed,
     fields: Fields,
+    /// Where records come in envelopes.
+    envelope: Option<Envelope>,
     buffer: Vec<u8>,
 }
 
@@ -84,6 +89,10 @@ impl Decoder {
             rows: RowBuilder::new(schema)?,
             computed: Computed::new(schema)?,
             fields: Fields::default(),
+            envelope: match schema.format {
+                Format::Json => None,
+                Format::CloudwatchLogs => Some(Envelope::default()),
+            },
             buffer: Vec::new(),
         })
     }
@@ -140,18 +149,11 @@ impl Decoder {
         loop {
             match next_frame(&self.buffer, at, eof, &mut self.fields) {
                 Frame::Record { start, end } => {
-                    self.rows.append(&self.buffer, &self.fields);
-                    counts.records += 1;
+                    self.record(start, end, counts, sink)?;
                     at = end;
-                    if self.rows.len() >= BATCH_ROWS || self.rows.bytes() + (end - start) >= BATCH_BYTES {
-                        self.flush(sink)?;
-                    }
                 }
                 Frame::Damaged { start, end, reason } => {
-                    counts.records += 1;
-                    counts.rejected += 1;
-                    let offset = counts.bytes + start as u64;
-                    sink(Decoded::Rejected(RejectedRecord { offset, reason, raw: self.buffer[start..end].to_vec() }))?;
+                    self.reject(start..end, reason, counts, sink)?;
                     at = end;
                 }
                 Frame::NeedMore { start } => return Ok(start),
@@ -160,12 +162,66 @@ impl Decoder {
         }
     }
 
+    /// A whole object of the buffer: a record, or an envelope of some.
+    fn record(
+        &mut self,
+        start: usize,
+        end: usize,
+        counts: &mut ObjectCounts,
+        sink: &mut dyn FnMut(Decoded) -> Result<()>,
+    ) -> Result<()> {
+        let Some(envelope) = &mut self.envelope else {
+            self.rows.append(&self.buffer, &self.fields);
+            return self.appended(end - start, counts, sink);
+        };
+        let events = match envelope.events(&self.buffer, &self.fields) {
+            Ok(events) => events,
+            Err(reason) => return self.reject(start..end, reason.into(), counts, sink),
+        };
+        for event in events {
+            let Some(envelope) = &mut self.envelope else { break };
+            let bytes = event.len();
+            let (record, fields) = envelope.record(&self.buffer, &self.fields, event);
+            self.rows.append(record, fields);
+            self.appended(bytes, counts, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a record, and hands rows on where they are enough; the next record may be as long as this one was.
+    #[inline]
+    fn appended(
+        &mut self,
+        bytes: usize,
+        counts: &mut ObjectCounts,
+        sink: &mut dyn FnMut(Decoded) -> Result<()>,
+    ) -> Result<()> {
+        counts.records += 1;
+        match self.rows.len() >= BATCH_ROWS || self.rows.bytes() + bytes >= BATCH_BYTES {
+            true => self.flush(sink),
+            false => Ok(()),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        place: Range<usize>,
+        reason: String,
+        counts: &mut ObjectCounts,
+        sink: &mut dyn FnMut(Decoded) -> Result<()>,
+    ) -> Result<()> {
+        counts.records += 1;
+        counts.rejected += 1;
+        let offset = counts.bytes + place.start as u64;
+        sink(Decoded::Rejected(RejectedRecord { offset, reason, raw: self.buffer[place].to_vec() }))
+    }
+
     fn flush(&mut self, sink: &mut dyn FnMut(Decoded) -> Result<()>) -> Result<()> {
         if self.rows.len() == 0 {
             return Ok(());
         }
-        let (columns, times) = self.rows.finish()?;
-        let batch = self.computed.complete(columns)?;
+        let batch = self.computed.complete(self.rows.finish()?)?;
+        let times = self.rows.times(&batch);
         sink(Decoded::Rows(Rows { batch, times }))
     }
 }

@@ -29,8 +29,6 @@ pub(super) struct Reading {
     /// Times repeat from record to record: the text that was read last, and its value.
     last_text: Vec<u8>,
     last_value: Option<i64>,
-    /// The time that was read last of this row, for the event-time column.
-    pub(super) last_time: Option<i64>,
     scratch: Vec<u8>,
 }
 
@@ -49,7 +47,6 @@ impl Reading {
             zone,
             last_text: Vec::new(),
             last_value: None,
-            last_time: None,
             scratch: Vec::new(),
         })
     }
@@ -60,7 +57,6 @@ impl Reading {
             self.last_text.clear();
             self.last_text.extend_from_slice(text);
         }
-        self.last_time = self.last_value;
         self.last_value
     }
 

@@ -8,8 +8,8 @@ mod shipped;
 mod types;
 
 pub use id::TableId;
-pub use partition::{FileSet, Partition, PartitionKey, Transform};
+pub use partition::{FileSet, NULL_PARTITION, Partition, PartitionKey, Transform};
 pub use reference::ReferenceCsv;
-pub use schema::{Column, ColumnSource, ParquetOptions, TableSchema, rejected_columns};
+pub use schema::{Column, ColumnSource, Format, ParquetOptions, TableSchema, rejected_columns};
 pub use shipped::{names as shipped_schemas, text as shipped_schema};
 pub use types::HiveType;

@@ -4,6 +4,7 @@
 //! that can tell: the tests that are ignored here.
 
 mod alike;
+mod by_value;
 mod nested;
 mod statements;
 mod whole;

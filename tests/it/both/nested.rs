@@ -95,7 +95,7 @@ async fn a_table_of_others_reads_the_same() {
     alike(&published, &queries).await;
 }
 
-async fn alike(published: &Published, queries: &[&str]) {
+pub async fn alike(published: &Published, queries: &[&str]) {
     let (local, athena) = (published.local().await, published.athena().await);
     for query in queries {
         let (one, other) = (ask(&local, query).await, ask(&athena, query).await);
