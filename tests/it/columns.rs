@@ -3,3 +3,4 @@
 
 pub mod by_value;
 pub mod nested;
+pub mod shipped;
