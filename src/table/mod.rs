@@ -1,5 +1,6 @@
 //! What a table is: its identity, columns, types, partitions and schema file. Pure: no async, no I/O.
 
+mod evolution;
 mod id;
 mod partition;
 mod reference;
@@ -7,6 +8,7 @@ mod schema;
 mod shipped;
 mod types;
 
+pub use evolution::{Change, Evolution};
 pub use id::TableId;
 pub use partition::{FileSet, NULL_PARTITION, Partition, PartitionKey, Transform};
 pub use reference::ReferenceCsv;

@@ -87,7 +87,7 @@ pub enum ColumnSource {
 }
 
 impl ColumnSource {
-    fn same(&self, other: &ColumnSource) -> bool {
+    pub(super) fn same(&self, other: &ColumnSource) -> bool {
         match (self, other) {
             (ColumnSource::Expr { sql, .. }, ColumnSource::Expr { sql: theirs, .. }) => sql == theirs,
             (one, other) => one == other,

@@ -2,5 +2,6 @@
 //! records, envelopes of CloudWatch Logs.
 
 pub mod by_value;
+mod evolved;
 pub mod nested;
 pub mod shipped;

@@ -30,6 +30,11 @@ type = "array<struct<host:string,times:array<timestamp>,price:decimal(6,2)>>"
 formats = ["epoch_ms"]
 
 [[column]]
+name = "seen"
+type = "map<string,struct<at:timestamp,n:int>>"
+formats = ["epoch_ms"]
+
+[[column]]
 name = "city"
 type = "string"
 expr = "upper(geo['city'])"
@@ -39,7 +44,7 @@ sort = ["ts"]
 "#;
 
 pub const RECORDS: &str = r#"
-{"id":2,"meta":{"time":1795132800000,"version":3},"Geo":{"City":"Bonn","at":{"lat":50.7,"LON":"7.1"}},"tags":["a","b, c",null],"labels":{"x":"1","Y":""},"hops":[{"host":"h1","times":[0,1500],"price":"12.5"},{"host":"h2","times":null}]}
+{"id":2,"meta":{"time":1795132800000,"version":3},"Geo":{"City":"Bonn","at":{"lat":50.7,"LON":"7.1"}},"tags":["a","b, c",null],"labels":{"x":"1","Y":""},"hops":[{"host":"h1","times":[0,1500],"price":"12.5"},{"host":"h2","times":null}],"seen":{"k":{"at":1,"n":"2"}}}
 {"id":1,"meta":{"time":1795132700000},"geo":{"city":null,"at":null,"zone":"CET"},"tags":[],"labels":{},"hops":[]}
 {"id":3,"meta":{"time":1795132900000},"geo":"nowhere","tags":"a","labels":[1],"hops":[{"host":"h3","price":"1.234"}]}
 {"id":4,"meta":{"time":1795133000000},"geo":null,"labels":{"x":1}}
@@ -60,13 +65,13 @@ fn asked(sandbox: &Sandbox, format: &str, sql: &str) -> String {
 #[test]
 fn every_format_prints_them() {
     let sandbox = compacted();
-    let sql = "SELECT geo, tags, labels, hops, extra FROM places ORDER BY ts";
+    let sql = "SELECT geo, tags, labels, hops, seen, extra FROM places ORDER BY ts";
     let rows = asked(&sandbox, "ndjson", sql);
     let expected = [
-        r#"{"geo":{"city":null,"at":null},"tags":[],"labels":{},"hops":[],"extra":"{\"id\":1,\"geo\":{\"zone\":\"CET\"}}"}"#,
-        r#"{"geo":{"city":"Bonn","at":{"lat":50.7,"lon":7.1}},"tags":["a","b, c",null],"labels":{"x":"1","Y":""},"hops":[{"host":"h1","times":["1970-01-01T00:00:00.000","1970-01-01T00:00:01.500"],"price":12.50},{"host":"h2","times":null,"price":null}],"extra":"{\"id\":2,\"meta\":{\"version\":3}}"}"#,
-        r#"{"geo":null,"tags":null,"labels":null,"hops":[{"host":"h3","times":null,"price":null}],"extra":"{\"id\":3,\"geo\":\"nowhere\",\"tags\":\"a\",\"labels\":[1],\"hops\":[{\"host\":\"h3\",\"price\":\"1.234\"}]}"}"#,
-        r#"{"geo":null,"tags":null,"labels":{"x":"1"},"hops":null,"extra":"{\"id\":4}"}"#,
+        r#"{"geo":{"city":null,"at":null},"tags":[],"labels":{},"hops":[],"seen":null,"extra":"{\"id\":1,\"geo\":{\"zone\":\"CET\"}}"}"#,
+        r#"{"geo":{"city":"Bonn","at":{"lat":50.7,"lon":7.1}},"tags":["a","b, c",null],"labels":{"x":"1","Y":""},"hops":[{"host":"h1","times":["1970-01-01T00:00:00.000","1970-01-01T00:00:01.500"],"price":12.50},{"host":"h2","times":null,"price":null}],"seen":{"k":{"at":"1970-01-01T00:00:00.001","n":2}},"extra":"{\"id\":2,\"meta\":{\"version\":3}}"}"#,
+        r#"{"geo":null,"tags":null,"labels":null,"hops":[{"host":"h3","times":null,"price":null}],"seen":null,"extra":"{\"id\":3,\"geo\":\"nowhere\",\"tags\":\"a\",\"labels\":[1],\"hops\":[{\"host\":\"h3\",\"price\":\"1.234\"}]}"}"#,
+        r#"{"geo":null,"tags":null,"labels":{"x":"1"},"hops":null,"seen":null,"extra":"{\"id\":4}"}"#,
     ];
     assert_eq!(rows.lines().collect::<Vec<_>>(), expected);
     let json: serde_json::Value = serde_json::from_str(&asked(&sandbox, "json", sql)).unwrap();
@@ -136,6 +141,15 @@ message arrow_schema {
           }
         }
         OPTIONAL INT32 price (DECIMAL(6,2));
+      }
+    }
+  }
+  OPTIONAL group seen (MAP) {
+    REPEATED group key_value {
+      REQUIRED BYTE_ARRAY key (STRING);
+      OPTIONAL group value {
+        OPTIONAL INT64 at (TIMESTAMP(MILLIS,true));
+        OPTIONAL INT32 n;
       }
     }
   }
