@@ -119,6 +119,7 @@ async fn a_table_of_ours_reads_the_same() {
         "SELECT tags[2] AS second, cardinality(tags) AS n FROM places WHERE geo.city = 'Bonn'",
         "SELECT hops[1].host AS host, hops[1].price AS price, hops[1].times[2] AS time FROM places WHERE geo.city = 'Bonn'",
         "SELECT ts, tags IS NULL AS a, labels IS NULL AS b, hops IS NULL AS c, cardinality(hops) AS n FROM places ORDER BY ts",
+        "SELECT labels['x'] AS x, seen['k'].at AS at, seen['k'].n AS n FROM places WHERE geo.city = 'Bonn'",
         "SELECT sum(geo.at.lon) AS lon, count(city) AS cities, count(DISTINCT dt) AS days FROM places",
     ];
     alike(&published, &queries).await;
