@@ -87,6 +87,7 @@ fn commit(number: u64) -> Commit {
         rows: 12_000,
         bytes: 400_000,
         inputs: vec![0],
+        origin: None,
         stats: [("ts", times), ("status", numbers.clone()), ("bytes", numbers)].map(|(n, s)| (n.to_owned(), s)).into(),
     }];
     commit.counts = Counts { records_read: 12_000, rows_written: 12_000, ..Counts::default() };

@@ -16,7 +16,7 @@
 //! - **I3 nothing half-visible.** A reader sees a partition before or after a change, never between.
 //! - **I4 the ledger is the truth.** One conditional create commits inputs, outputs and counts together.
 //! - **I5 immutable.** A file that was ever named is never changed, and no path is used twice.
-//! - **I6 never delete on doubt.** Nothing here deletes.
+//! - **I6 never delete on doubt.** Only `gc` deletes, and only what a commit condemned long enough ago.
 //! - **I7 a listing is complete or an error.**
 //! - **I8 cost follows the work**, not the age of the lake.
 //! - **I9 one answer** on every engine, or a clear error before it runs.
@@ -26,6 +26,7 @@
 
 pub mod config;
 pub mod error;
+mod sabotage;
 pub mod storage;
 // what things are: pure, no async, no I/O
 pub mod table;
@@ -44,3 +45,6 @@ pub mod report;
 // the outside
 pub mod cli;
 pub mod jobs;
+
+#[cfg(test)]
+mod model;

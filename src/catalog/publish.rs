@@ -15,6 +15,7 @@ pub use place::{Placement, desired};
 use super::{Applied, Catalog, Changes, TableChange};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, Snapshot};
+use crate::sabotage::{Broken, broken};
 use crate::storage::Location;
 use crate::table::{FileSet, Partition, TableId};
 use std::collections::{BTreeSet, HashSet};
@@ -205,7 +206,9 @@ impl<'a> Run<'a> {
     /// Reads the head, then the catalog, and compares. `None` where the catalog was ahead of what was read of the ledger.
     async fn look(&self, snapshot: &mut Snapshot, set: FileSet) -> Result<Option<Look>> {
         let read_at = self.catalog.now();
-        self.ledger.catch_up(snapshot).await?;
+        if !broken(Broken::PublishStale) {
+            self.ledger.catch_up(snapshot).await?;
+        }
         let actual = Actual { read_at, ..self.actual(snapshot, set).await? };
         let wanted = Wanted::new(self.table, self.location, snapshot, set, &actual)?;
         if let Some(later) = wanted.later(&actual) {
@@ -215,7 +218,8 @@ impl<'a> Run<'a> {
                 false => Ok(None),
             };
         }
-        let mut changes = diff(&wanted, &actual, self.catalog.settles().is_none());
+        let at_once = self.catalog.settles().is_none() || broken(Broken::WatermarkAtOnce);
+        let mut changes = diff(&wanted, &actual, at_once);
         if changes.is_empty()
             && let (Some(settles), Some(table)) = (self.catalog.settles(), &actual.table)
             && let Some(commit) = self.settled(snapshot.head, wanted.open_commits(actual.watermark), settles).await?

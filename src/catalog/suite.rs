@@ -8,6 +8,7 @@ mod loose;
 mod rig;
 
 pub(crate) use faults::{Faults, When};
+pub(crate) use loose::Loose;
 pub(crate) use rig::{Make, Rig, commit, pins};
 
 use crate::catalog::{Applied, COMMIT_PARAMETER, CatalogTable, Changes, PartitionChange, PartitionEntry, TableChange};

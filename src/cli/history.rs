@@ -100,6 +100,16 @@ fn commit_line(c: &ListedCommit) -> String {
         Action::Create => "created".into(),
         Action::AddLanding => "one more landing prefix".into(),
         Action::Add => added(c),
+        Action::Merge => format!("merged {} into {}", counted(c.removed, "file"), counted(c.files, "file")),
+        Action::Rebuild => format!("rebuilt: {}", added(c)),
+        Action::Rollback => {
+            format!("rolled back: {} out, {} back", counted(c.removed, "file"), counted(c.files, "file"))
+        }
+        Action::Resume => "resumed".into(),
+        Action::Expire => format!("expired {}", counted(c.removed, "file")),
+        Action::Condemn => "condemned what gc may delete".into(),
+        Action::Mark => "a mark of the store's clock".into(),
+        Action::Evolve => "another schema".into(),
     };
     format!("  {:>6}  {}  {what}; by {}", c.commit, time(c.at), c.writer)
 }

@@ -6,6 +6,7 @@ mod compact;
 mod demo;
 mod engine;
 mod files;
+mod gc;
 mod generate;
 mod history;
 mod progress;
@@ -54,6 +55,8 @@ enum Command {
     History(history::Args),
     /// Check that a table is whole: ledger, files, landing zone, catalog
     Verify(verify::Args),
+    /// Condemn what is out of use, and delete what was condemned long enough ago
+    Gc(gc::Args),
     /// What the catalog says, what publishing would change, and what others changed
     Catalog(catalog::Args),
     /// Write a made-up access log as Firehose would deliver it
@@ -97,6 +100,7 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Status(args) => status::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Gc(args) => gc::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Demo(args) => demo::run(args).await,

@@ -65,6 +65,12 @@ fn lines(s: &TableStatus) -> Vec<String> {
     line("rejected", format!("{} ({:.2} %)", counted(s.records_rejected, "record"), s.rejected_share * 100.0));
     let merge = |n| if n == 0 { "nothing to do".into() } else { format!("{} due", counted(n, "partition")) };
     line("merging", merge(s.partitions_to_merge));
+    if s.folders_condemned > 0 {
+        line(
+            "garbage",
+            format!("{} condemned: firelake gc deletes them after the grace", counted(s.folders_condemned, "folder")),
+        );
+    }
     line(
         "catalog",
         match s.publishing_pending {

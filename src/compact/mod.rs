@@ -141,18 +141,11 @@ impl Run<'_> {
 
     /// Appends; true where it is committed, false where the work must be planned again on the newer snapshot.
     async fn append(&self, snapshot: &mut Snapshot, commit: Commit, done: &mut Done) -> Result<bool> {
-        match self.ledger.append(snapshot, commit.clone()).await? {
-            Appended::Committed(next) => {
-                let number = next.head;
-                *snapshot = *next;
-                done.commits.push(Commit { number, ..commit });
-                Ok(true)
-            }
-            Appended::Conflict { .. } => {
-                self.ledger.catch_up(snapshot).await?;
-                Ok(false)
-            }
+        match self.ledger.append(snapshot, commit).await? {
+            Appended::Committed(commit) => done.commits.push(*commit),
+            Appended::Conflict { .. } => return Ok(false),
         }
+        Ok(true)
     }
 
     fn commit_of(&self, attempt: Attempt, snapshot: &Snapshot, full_listing_at: Option<DateTime<Utc>>) -> Commit {

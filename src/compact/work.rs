@@ -12,6 +12,7 @@ use crate::decode::{Decoded, Decoder, ObjectCounts, RejectedRecord, rejected_bat
 use crate::error::{Error, Kind, Result};
 use crate::landing::{LandedObject, compression};
 use crate::ledger::{Counts, DataFile, Input, Waiting};
+use crate::sabotage;
 use crate::storage::Fault;
 use crate::table::{FileSet, Partition, PartitionKey};
 use futures::StreamExt;
@@ -89,7 +90,7 @@ async fn once(
     batch: &[LandedObject],
     spoilt: &HashMap<usize, Error>,
 ) -> Result<Result<Attempt, (usize, Error)>> {
-    let id = Uuid::now_v7();
+    let id = sabotage::attempt(Uuid::now_v7());
     let writers = Writers::start(run, id)?;
     let (send, receive) = mpsc::channel::<Job>(2);
     let receive = Arc::new(Mutex::new(receive));

@@ -435,6 +435,7 @@ impl OpenFile {
             rows: self.rows,
             bytes: self.bytes,
             inputs: self.inputs,
+            origin: None,
             stats,
         })
     }

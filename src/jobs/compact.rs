@@ -5,7 +5,7 @@ use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
-use crate::ledger::{Action, Appended, Commit, Ledger, Pins, Snapshot, Waiting};
+use crate::ledger::{Action, Commit, Ledger, Pins, Snapshot, Waiting};
 use crate::storage::{Location, RequestCounts, Stores};
 use crate::table::{FileSet, TableId, TableSchema};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -318,10 +318,7 @@ impl CompactJob {
                 }
                 let commit =
                     Commit { landing: Some(asked.url()), ..Commit::new(Action::AddLanding, self.now, &self.writer) };
-                match ledger.append(snapshot, commit).await? {
-                    Appended::Committed(next) => *snapshot = *next,
-                    Appended::Conflict { .. } => ledger.catch_up(snapshot).await.map(drop)?,
-                }
+                ledger.append(snapshot, commit).await?; // where another run was first, it is there now, too
             }
         }
         Ok(())
@@ -344,8 +341,8 @@ impl CompactJob {
             catalog: self.catalog.name().into(),
         };
         let commit = Commit { pins: Some(pins), ..Commit::new(Action::Create, self.now, &self.writer) };
-        if let Appended::Committed(snapshot) = ledger.create(commit).await? {
-            return Ok(*snapshot);
+        if let Some(snapshot) = ledger.create(commit).await? {
+            return Ok(snapshot);
         }
         let Some(mut snapshot) = ledger.load().await? else {
             return Err(Error::internal("a table that another run created is not there"));

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod compact;
 pub mod files;
+pub mod gc;
 pub mod generate;
 pub mod history;
 mod listing;

@@ -77,6 +77,8 @@ pub struct TableStatus {
     pub rejected_share: f64,
     /// Partitions with several small files: closed ones, and open ones from 16 files on.
     pub partitions_to_merge: u64,
+    /// Folders that `gc` has condemned and not yet found deleted.
+    pub folders_condemned: u64,
     /// Whether the catalog is behind the ledger; none where that could not be found out.
     pub publishing_pending: Option<bool>,
     /// When every landed object was listed last.
@@ -149,6 +151,7 @@ impl StatusJob {
             records_rejected: 0,
             rejected_share: 0.0,
             partitions_to_merge: self.to_merge(snapshot, &schema.partitions),
+            folders_condemned: snapshot.condemned.len() as u64,
             publishing_pending: None,
             full_listing_at: snapshot.full_listing_at,
             problems: Vec::new(),

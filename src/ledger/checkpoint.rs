@@ -32,6 +32,14 @@ pub(super) struct Root {
     waiting: Vec<Waiting>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     full_listing_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    shard_listings: BTreeMap<String, DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expired_before: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    condemned: BTreeMap<String, u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) partitions: Vec<Part>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -83,6 +91,8 @@ struct FileState {
     rows: u64,
     bytes: u64,
     commit: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<u64>,
     attempt: Uuid,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     stats: BTreeMap<String, ColumnStats>,
@@ -148,6 +158,10 @@ impl Root {
             waiting: self.waiting.iter().map(|waiting| (waiting.url.clone(), waiting.clone())).collect(),
             changed: BTreeMap::new(),
             full_listing_at: self.full_listing_at,
+            shard_listings: self.shard_listings.clone(),
+            hold: self.hold,
+            expired_before: self.expired_before,
+            condemned: self.condemned.clone(),
             base: Base(Some(self)),
         }
     }
@@ -190,8 +204,9 @@ impl Part {
 
 impl FileState {
     fn of(self, partition: &Partition) -> (String, LiveFile) {
-        let FileState { path, rows, bytes, commit, attempt, stats } = self;
-        (path, LiveFile { partition: partition.clone(), rows, bytes, stats, commit, attempt })
+        let FileState { path, rows, bytes, commit, origin, attempt, stats } = self;
+        let origin = origin.unwrap_or(commit);
+        (path, LiveFile { partition: partition.clone(), rows, bytes, stats, commit, origin, attempt })
     }
 }
 
@@ -213,6 +228,10 @@ pub(super) fn encode(state: &Snapshot) -> Result<Encoded> {
         pins: state.pins.clone(),
         waiting: state.waiting.values().cloned().collect(),
         full_listing_at: state.full_listing_at,
+        shard_listings: state.shard_listings.clone(),
+        hold: state.hold,
+        expired_before: state.expired_before,
+        condemned: state.condemned.clone(),
         partitions,
         compacted,
     };
@@ -222,8 +241,9 @@ pub(super) fn encode(state: &Snapshot) -> Result<Encoded> {
 fn pack_partitions(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(String, Vec<u8>)>) -> Result<Vec<Part>> {
     let mut files: BTreeMap<(FileSet, &Partition), Vec<FileState>> = BTreeMap::new();
     for (path, file) in &state.files {
-        let LiveFile { partition, rows, bytes, stats, commit, attempt } = file.clone();
-        let file = FileState { path: path.clone(), rows, bytes, commit, attempt, stats };
+        let LiveFile { partition, rows, bytes, stats, commit, origin, attempt } = file.clone();
+        let origin = (origin != commit).then_some(origin);
+        let file = FileState { path: path.clone(), rows, bytes, commit, origin, attempt, stats };
         if !state.changed.contains_key(&(FileSet::of_path(path), partition)) {
             return Err(Error::internal(format!("no commit changed the partition of {path}")));
         }

@@ -21,6 +21,22 @@ pub enum Action {
     Add,
     /// Takes one more landing prefix into the table.
     AddLanding,
+    /// Files of a partition are replaced by fewer that hold the same rows.
+    Merge,
+    /// Compacted inputs are read again: all files with records of theirs are replaced.
+    Rebuild,
+    /// The live files and the compacted inputs are again those of an earlier commit, and the table is on hold.
+    Rollback,
+    /// Ends the hold of a rollback.
+    Resume,
+    /// Takes out the files of partitions that are older than a bound.
+    Expire,
+    /// Names what a later gc may delete, and what was deleted.
+    Condemn,
+    /// Changes nothing: its time of writing is the store's clock.
+    Mark,
+    /// Another schema, which the files of the one before can be read with.
+    Evolve,
 }
 
 /// One change of a table. Fields that are empty are left out of its JSON.
@@ -45,9 +61,33 @@ pub struct Commit {
     /// The attempt whose files this commit makes live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Uuid>,
-    /// Landed objects whose records are in `add`.
+    /// `evolve`: the schema from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<PinnedSchema>,
+    /// Landed objects whose records are in `add`; of a rollback, those that are compacted again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
+    /// `merge`: URLs of the inputs, brought by earlier commits, whose records are in `add`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// `rollback`: the commit whose state this brings back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+    /// `rollback`: URLs of inputs that are no longer compacted. They wait until the table is resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_out: Vec<String>,
+    /// `resume`: the rollback whose hold ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u64>,
+    /// `expire`: partitions that end at this time or before are taken out. `rollback`: the bound of the state that it brings back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired_before: Option<DateTime<Utc>>,
+    /// `condemn`: folders, relative to the table's, each with a last slash. Whatever is below them may be deleted after the grace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<String>,
+    /// `condemn`: condemned folders that nothing is left of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<String>,
     /// Objects that could not be read, to be tried again. Void where the object is compacted in the state this lands on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
@@ -66,6 +106,9 @@ pub struct Commit {
     /// When the run that wrote this had listed every landed object, by the writer's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_listing_at: Option<DateTime<Utc>>,
+    /// The share of the landed objects that the run took, such as `3/8`: its listing says nothing of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
 }
 
 /// What a table is; only evolution commits and `add-landing` change it.
@@ -79,6 +122,15 @@ pub struct Pins {
     pub landing: Vec<String>,
     /// `file` or `glue`.
     pub catalog: String,
+}
+
+/// A schema that a table has from one commit on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedSchema {
+    /// Its name.
+    pub name: String,
+    /// The schema file's text, whole.
+    pub text: String,
 }
 
 /// A landed object whose records are in this commit's files.
@@ -122,9 +174,12 @@ pub struct DataFile {
     pub rows: u64,
     /// Size of the file.
     pub bytes: u64,
-    /// Which inputs have records in it: places in the commit's `inputs`.
+    /// Which inputs have records in it: places in the commit's `inputs`, of a merge in its `sources`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<u32>,
+    /// Of a file that a rollback brings back: the commit that its attempt made, which names its inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<u64>,
     /// What is known of its columns.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stats: BTreeMap<String, ColumnStats>,
@@ -155,6 +210,9 @@ pub struct Counts {
     /// Rows that had no usable event time and went by their delivery time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub by_delivery: u64,
+    /// Rows and rejected records that a rebuild left out, because their partitions are expired.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub expired: u64,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -182,14 +240,37 @@ impl Commit {
             pins: None,
             landing: None,
             attempt: None,
+            schema: None,
             inputs: Vec::new(),
+            sources: Vec::new(),
+            to: None,
+            taken_out: Vec::new(),
+            resumes: None,
+            expired_before: None,
+            condemned: Vec::new(),
+            deleted: Vec::new(),
             waiting: Vec::new(),
             gone: Vec::new(),
             add: Vec::new(),
             remove: Vec::new(),
             counts: Counts::default(),
             full_listing_at: None,
+            shard: None,
         }
+    }
+
+    /// Whether it makes files live, or takes any out.
+    pub fn has_files(&self) -> bool {
+        !self.add.is_empty() || !self.remove.is_empty()
+    }
+
+    /// The URLs of the inputs that have records in one of its files.
+    pub fn inputs_of(&self, file: &DataFile) -> Vec<&str> {
+        let url = |place: &u32| match self.sources.is_empty() {
+            true => self.inputs.get(*place as usize).map(|input| input.url.as_str()),
+            false => self.sources.get(*place as usize).map(String::as_str),
+        };
+        file.inputs.iter().filter_map(url).collect()
     }
 
     /// The object's name in `_ledger/`.
@@ -250,21 +331,29 @@ impl Commit {
     }
 
     fn check_counts(&self) -> std::result::Result<(), String> {
-        let Counts { records_read, rows_written, records_rejected, .. } = self.counts;
+        let Counts { records_read, rows_written, records_rejected, expired, .. } = self.counts;
         let rows: u64 = self.add.iter().filter(|file| file.path.starts_with("data/")).map(|file| file.rows).sum();
         let records: u64 = self.inputs.iter().map(|input| input.records).sum();
         let rejected: u64 = self.inputs.iter().map(|input| input.rejected).sum();
-        let holds = records_read == rows_written + records_rejected
-            && (self.action != Action::Add
-                || (rows, records, rejected) == (rows_written, records_read, records_rejected));
+        let reads = matches!(self.action, Action::Add | Action::Rebuild);
+        let holds = records_read == rows_written + records_rejected + expired
+            && (expired == 0 || self.action == Action::Rebuild)
+            && (!reads || (rows, records) == (rows_written, records_read))
+            && (!reads || rejected == records_rejected || (expired > 0 && rejected > records_rejected));
         match holds {
             true => Ok(()),
             false => Err(format!(
-                "counts do not add up: {records_read} records read, {rows_written} rows written, {records_rejected} rejected; \
-                 its files hold {rows} rows, its inputs {records} records and {rejected} rejected"
+                "counts do not add up: {records_read} records read, {rows_written} rows written, {records_rejected} rejected, \
+                 {expired} expired; its files hold {rows} rows, its inputs {records} records and {rejected} rejected"
             )),
         }
     }
+}
+
+/// The attempt that wrote a file or a folder: the part after the set's folder, in a path relative to the table's. `None` for a
+/// published copy.
+pub fn attempt_of(path: &str) -> Option<Uuid> {
+    path.split('/').nth(1).and_then(|part| Uuid::parse_str(part).ok())
 }
 
 /// CRC-32 in eight lower-case hex digits.

@@ -13,7 +13,7 @@ mod load;
 mod snapshot;
 mod store;
 
-pub use commit::{Action, ColumnStats, Commit, Counts, DataFile, Input, Pins, Waiting};
+pub use commit::{Action, ColumnStats, Commit, Counts, DataFile, Input, PinnedSchema, Pins, Waiting, attempt_of};
 pub use conflict::conflict;
 pub use snapshot::{CompactedInput, LiveFile, Snapshot};
 pub use store::{Appended, Ledger};

@@ -1,11 +1,12 @@
 //! The state of a table after a commit: the fold of all commits up to it.
 
 use super::checkpoint::Base;
-use super::commit::{Action, ColumnStats, Commit, Pins, Waiting};
+use super::commit::{Action, ColumnStats, Commit, Pins, Waiting, attempt_of};
 use crate::error::{Error, Result};
+use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition, TableSchema};
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// What is true of a table after its commit [`head`](Self::head).
@@ -27,6 +28,14 @@ pub struct Snapshot {
     pub changed: BTreeMap<(FileSet, Partition), u64>,
     /// When every landed object was last listed, by the clock of the run that did it.
     pub full_listing_at: Option<DateTime<Utc>>,
+    /// When all of a share of the landed objects was last listed, by the share's name.
+    pub shard_listings: BTreeMap<String, DateTime<Utc>>,
+    /// The rollback that put the table on hold: nothing is compacted until it is resumed.
+    pub hold: Option<u64>,
+    /// Partitions that end at this time or before are expired: a rebuild brings nothing back into them.
+    pub expired_before: Option<DateTime<Utc>>,
+    /// Folders that were condemned and are not known to be deleted, with the commit that did it.
+    pub condemned: BTreeMap<String, u64>,
     /// The checkpoint that it was loaded from.
     pub(super) base: Base,
 }
@@ -42,8 +51,10 @@ pub struct LiveFile {
     pub bytes: u64,
     /// What is known of its columns.
     pub stats: BTreeMap<String, ColumnStats>,
-    /// The commit that made it live.
+    /// The commit that made it live: the last one, where a rollback brought it back.
     pub commit: u64,
+    /// The commit that its attempt made, which names its inputs.
+    pub origin: u64,
     /// The attempt that wrote it.
     pub attempt: Uuid,
 }
@@ -77,63 +88,69 @@ impl Snapshot {
                 waiting: BTreeMap::new(),
                 changed: BTreeMap::new(),
                 full_listing_at: None,
+                shard_listings: BTreeMap::new(),
+                hold: None,
+                expired_before: None,
+                condemned: BTreeMap::new(),
                 base: Base::default(),
             }),
-            _ => Err(broken(first, "the ledger does not begin with a create commit".into())),
+            _ => Err(broken_ledger(first, "the ledger does not begin with a create commit".into())),
         }
     }
 
-    /// Adds the next commit to this state.
+    /// Adds the next commit to this state, whole or not at all.
     ///
     /// # Errors
-    /// Ledger: the commit is not the next one, compacts an object twice, adds a path twice, or removes what is not live.
-    /// Such a ledger was not written by this protocol.
+    /// Those of [`check`](Self::check).
     pub fn apply(&mut self, commit: &Commit) -> Result<()> {
-        if commit.number != self.head + 1 {
-            return Err(broken(commit, format!("it follows commit {}", self.head)));
+        self.check(commit)?;
+        match commit.action {
+            Action::AddLanding => self.pins.landing.extend(commit.landing.clone()),
+            Action::Rollback => (self.hold, self.expired_before) = (Some(commit.number), commit.expired_before),
+            Action::Resume => self.hold = None,
+            Action::Expire => self.expired_before = self.expired_before.max(commit.expired_before),
+            Action::Evolve => {
+                if let Some(schema) = &commit.schema {
+                    self.pins.schema_name.clone_from(&schema.name);
+                    self.pins.schema.clone_from(&schema.text);
+                }
+            }
+            _ => {}
         }
-        match (commit.action, &commit.landing) {
-            (Action::Create, _) => return Err(broken(commit, "a second create commit".into())),
-            (Action::AddLanding, Some(landing)) => self.pins.landing.push(landing.clone()),
-            (Action::AddLanding, None) => return Err(broken(commit, "it names no landing prefix".into())),
-            (Action::Add, _) => {}
+        self.apply_files(commit);
+        self.apply_inputs(commit);
+        self.apply_condemned(commit);
+        match &commit.shard {
+            Some(shard) => self.shard_listings.extend(commit.full_listing_at.map(|at| (shard.clone(), at))),
+            None => self.full_listing_at = commit.full_listing_at.or(self.full_listing_at),
         }
-        self.apply_files(commit)?;
-        self.apply_inputs(commit)?;
-        self.full_listing_at = commit.full_listing_at.or(self.full_listing_at);
         self.head = commit.number;
         self.id = commit.id;
         Ok(())
     }
 
-    fn apply_files(&mut self, commit: &Commit) -> Result<()> {
+    fn apply_files(&mut self, commit: &Commit) {
         for path in &commit.remove {
-            let Some(file) = self.files.remove(path) else {
-                return Err(broken(commit, format!("it removes {path}, which is not live")));
-            };
-            self.changed.insert((FileSet::of_path(path), file.partition), commit.number);
+            if let Some(file) = self.files.remove(path) {
+                self.changed.insert((FileSet::of_path(path), file.partition), commit.number);
+            }
         }
         for file in &commit.add {
-            let Some(attempt) = commit.attempt else {
-                return Err(broken(commit, "it adds files of no attempt".into()));
-            };
             let live = LiveFile {
                 partition: file.partition.clone(),
                 rows: file.rows,
                 bytes: file.bytes,
                 stats: file.stats.clone(),
                 commit: commit.number,
-                attempt,
+                origin: file.origin.unwrap_or(commit.number),
+                attempt: commit.attempt.or(attempt_of(&file.path)).unwrap_or_default(),
             };
-            if self.files.insert(file.path.clone(), live).is_some() {
-                return Err(broken(commit, format!("it adds {} a second time", file.path)));
-            }
             self.changed.insert((FileSet::of_path(&file.path), file.partition.clone()), commit.number);
+            self.files.insert(file.path.clone(), live);
         }
-        Ok(())
     }
 
-    fn apply_inputs(&mut self, commit: &Commit) -> Result<()> {
+    fn apply_inputs(&mut self, commit: &Commit) {
         for input in &commit.inputs {
             let compacted = CompactedInput {
                 etag: input.etag.clone(),
@@ -141,23 +158,125 @@ impl Snapshot {
                 delivered: input.delivered,
                 commit: commit.number,
             };
-            if let Some(earlier) = self.compacted.insert(input.url.clone(), compacted) {
-                return Err(broken(
-                    commit,
-                    format!("{} is compacted already, by commit {}", input.url, earlier.commit),
-                ));
-            }
+            self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
         }
         for gone in &commit.gone {
             self.waiting.remove(&gone.url);
         }
+        for url in &commit.taken_out {
+            self.compacted.remove(url);
+            let reason =
+                format!("commit {} took it out: rolled back to commit {}", commit.number, commit.to.unwrap_or(0));
+            self.waiting.insert(url.clone(), Waiting { url: url.clone(), reason, since: commit.at });
+        }
         for waiting in &commit.waiting {
-            if !self.compacted.contains_key(&waiting.url) {
+            if !self.compacted.contains_key(&waiting.url) || broken(Broken::WaitingBeatsCompacted) {
                 self.waiting.insert(waiting.url.clone(), waiting.clone());
             }
         }
-        Ok(())
+    }
+
+    fn apply_condemned(&mut self, commit: &Commit) {
+        for folder in &commit.condemned {
+            self.condemned.entry(folder.clone()).or_insert(commit.number);
+        }
+        for folder in &commit.deleted {
+            self.condemned.remove(folder);
+        }
+    }
+
+    /// Whether the commit fits this state as the next one. Each is checked before it is written and when it is read.
+    ///
+    /// # Errors
+    /// Ledger: it is not the next one, compacts an object twice, adds a path twice, removes what is not live, makes a condemned
+    /// file live, changes the number of rows in a merge, or brings objects in during a hold. Such a commit was not written by
+    /// this protocol.
+    pub fn check(&self, commit: &Commit) -> Result<()> {
+        let follows = (commit.number != self.head + 1).then(|| format!("it follows commit {}", self.head));
+        let wrong = follows
+            .or_else(|| self.wrong_action(commit))
+            .or_else(|| self.wrong_files(commit))
+            .or_else(|| self.wrong_inputs(commit));
+        wrong.map_or(Ok(()), |what| Err(broken_ledger(commit, what)))
+    }
+
+    fn wrong_action(&self, commit: &Commit) -> Option<String> {
+        let brings = commit.has_files() || !commit.inputs.is_empty();
+        match commit.action {
+            Action::Create => Some("a second create commit".into()),
+            Action::AddLanding if commit.landing.is_none() => Some("it names no landing prefix".into()),
+            Action::Add if self.hold.is_some() && brings => Some("the table is on hold".into()),
+            Action::Rollback if commit.to.is_none_or(|to| to > self.head) => Some("it rolls back to no commit".into()),
+            Action::Resume if self.hold.is_none() || self.hold != commit.resumes => {
+                Some("there is no hold of the rollback that it names".into())
+            }
+            Action::Expire if commit.expired_before.is_none() => Some("it names no bound".into()),
+            Action::Evolve if commit.schema.is_none() => Some("it names no schema".into()),
+            Action::Resume | Action::Condemn | Action::Mark | Action::Evolve | Action::AddLanding if brings => {
+                Some("it has files or inputs".into())
+            }
+            _ => None,
+        }
+    }
+
+    fn wrong_files(&self, commit: &Commit) -> Option<String> {
+        let mut removed = HashSet::new();
+        let gone = commit.remove.iter().find(|path| !self.files.contains_key(*path) || !removed.insert(path.as_str()));
+        if let Some(path) = gone {
+            return Some(format!("it removes {path}, which is not live"));
+        }
+        if commit.attempt.is_none() && commit.action != Action::Rollback && !commit.add.is_empty() {
+            return Some("it adds files of no attempt".into());
+        }
+        let mut added = HashSet::new();
+        let twice =
+            commit.add.iter().find(|file| self.files.contains_key(&file.path) || !added.insert(file.path.as_str()));
+        if let Some(file) = twice {
+            return Some(format!("it adds {} a second time", file.path));
+        }
+        self.condemned_file(commit).or_else(|| self.wrong_rows(commit))
+    }
+
+    /// A file that may be deleted any time must not become live.
+    fn condemned_file(&self, commit: &Commit) -> Option<String> {
+        let below = |path: &str| path.match_indices('/').any(|(at, _)| self.condemned.contains_key(&path[..=at]));
+        let hit = commit.add.iter().find(|file| below(&file.path))?;
+        Some(format!("it adds {}, which is condemned", hit.path))
+    }
+
+    /// A merge moves rows from file to file within their partition, and loses none.
+    fn wrong_rows(&self, commit: &Commit) -> Option<String> {
+        if commit.action != Action::Merge {
+            return None;
+        }
+        let mut rows: BTreeMap<(FileSet, &Partition), i128> = BTreeMap::new();
+        for file in &commit.add {
+            *rows.entry((FileSet::of_path(&file.path), &file.partition)).or_default() += i128::from(file.rows);
+        }
+        for (path, file) in commit.remove.iter().filter_map(|path| Some((path, self.files.get(path)?))) {
+            *rows.entry((FileSet::of_path(path), &file.partition)).or_default() -= i128::from(file.rows);
+        }
+        let ((_, partition), more) = rows.into_iter().find(|(_, more)| *more != 0)?;
+        Some(format!("it merges partition {} into {more} rows more than there were", partition.path()))
+    }
+
+    fn wrong_inputs(&self, commit: &Commit) -> Option<String> {
+        let again = commit.action == Action::Rebuild;
+        let mut brought = HashSet::new();
+        for input in &commit.inputs {
+            match self.compacted.get(&input.url) {
+                _ if broken(Broken::OverlapUnchecked) => {}
+                Some(earlier) if !again => {
+                    return Some(format!("{} is compacted already, by commit {}", input.url, earlier.commit));
+                }
+                None if again => return Some(format!("it rebuilds {}, which is not compacted", input.url)),
+                _ if !brought.insert(&input.url) => return Some(format!("it brings {} twice", input.url)),
+                _ => {}
+            }
+        }
+        let unknown = commit.taken_out.iter().find(|url| !self.compacted.contains_key(*url))?;
+        Some(format!("it takes out {unknown}, which is not compacted"))
     }
 
     /// The table's schema, as pinned.
@@ -180,7 +299,7 @@ impl Snapshot {
     }
 }
 
-fn broken(commit: &Commit, what: String) -> Error {
+fn broken_ledger(commit: &Commit, what: String) -> Error {
     Error::ledger(format!("commit {} does not fit the ledger: {what}", commit.number))
         .hint("nothing was changed; restore the table's _ledger folder from a backup, or report this")
 }
@@ -215,6 +334,7 @@ mod tests {
             rows: 0,
             bytes: 1,
             inputs: vec![],
+            origin: None,
             stats: BTreeMap::new(),
         }
     }
@@ -245,6 +365,52 @@ mod tests {
     }
 
     #[test]
+    fn a_rollback_takes_inputs_out_and_holds_the_table_until_it_is_resumed() {
+        let mut state = begun();
+        let attempt = Some(Uuid::nil());
+        let add = |number, url: &str, path: &str| Commit {
+            attempt,
+            inputs: vec![input(url)],
+            add: vec![file(path)],
+            ..commit(number, Action::Add)
+        };
+        state.apply(&add(1, "a", "data/x")).unwrap();
+        state.apply(&add(2, "b", "data/y")).unwrap();
+        let back = Commit {
+            to: Some(1),
+            remove: vec!["data/y".into()],
+            taken_out: vec!["b".into()],
+            ..commit(3, Action::Rollback)
+        };
+        state.apply(&back).unwrap();
+        assert_eq!((state.hold, state.files.len(), state.compacted.len()), (Some(3), 1, 1));
+        assert_eq!(state.waiting["b"].reason, "commit 3 took it out: rolled back to commit 1");
+        assert!(state.clone().apply(&add(4, "b", "data/z")).is_err(), "the table is on hold");
+        assert!(state.clone().apply(&Commit { resumes: Some(2), ..commit(4, Action::Resume) }).is_err());
+        state.apply(&Commit { waiting: vec![waiting("c")], ..commit(4, Action::Add) }).unwrap();
+        state.apply(&Commit { resumes: Some(3), ..commit(5, Action::Resume) }).unwrap();
+        state.apply(&add(6, "b", "data/z")).unwrap();
+        assert_eq!(state.hold, None);
+        assert_eq!(state.waiting.keys().collect::<Vec<_>>(), ["c"]);
+    }
+
+    #[test]
+    fn what_is_condemned_never_comes_back() {
+        let mut state = begun();
+        let condemned = vec!["data/a/dt=1/".into(), "data/b/".into()];
+        state.apply(&Commit { condemned, ..commit(1, Action::Condemn) }).unwrap();
+        let add = |path: &str| Commit { attempt: Some(Uuid::nil()), add: vec![file(path)], ..commit(2, Action::Add) };
+        for path in ["data/a/dt=1/x", "data/b/dt=9/x", "data/b/x"] {
+            assert!(state.check(&add(path)).is_err(), "{path}");
+        }
+        for path in ["data/a/dt=11/x", "data/bb/x", "rejected/b/dt=1/x"] {
+            assert!(state.check(&add(path)).is_ok(), "{path}");
+        }
+        state.apply(&Commit { deleted: vec!["data/b/".into()], ..commit(2, Action::Condemn) }).unwrap();
+        assert_eq!(state.condemned.into_iter().collect::<Vec<_>>(), [("data/a/dt=1/".to_owned(), 1)]);
+    }
+
+    #[test]
     fn a_ledger_that_this_protocol_cannot_write_is_refused() {
         let mut state = begun();
         let attempt = Some(Uuid::nil());
@@ -259,6 +425,21 @@ mod tests {
             Commit { attempt, add: vec![file("data/x")], ..commit(2, Action::Add) },
             Commit { add: vec![file("data/z")], ..commit(2, Action::Add) },
             Commit { remove: vec!["data/z".into()], ..commit(2, Action::Add) },
+            Commit { remove: vec!["data/x".into(), "data/x".into()], ..commit(2, Action::Merge) },
+            Commit { inputs: vec![input("b")], ..commit(2, Action::Rebuild) },
+            Commit { inputs: vec![input("a"), input("a")], ..commit(2, Action::Rebuild) },
+            Commit { to: Some(2), ..commit(2, Action::Rollback) },
+            Commit { to: Some(0), taken_out: vec!["b".into()], ..commit(2, Action::Rollback) },
+            Commit { resumes: Some(1), ..commit(2, Action::Resume) },
+            Commit { attempt, add: vec![file("data/y")], ..commit(2, Action::Condemn) },
+            commit(2, Action::Expire),
+            commit(2, Action::Evolve),
+            Commit {
+                attempt,
+                add: vec![DataFile { rows: 1, ..file("data/y") }],
+                remove: vec!["data/x".into()],
+                ..commit(2, Action::Merge)
+            },
         ];
         for commit in wrong {
             assert!(state.clone().apply(&commit).is_err(), "{commit:?}");

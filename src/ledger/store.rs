@@ -4,6 +4,7 @@ use super::commit::Commit;
 use super::conflict::conflict;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
+use crate::sabotage::{Broken, broken};
 use crate::storage::Location;
 use chrono::{DateTime, Utc};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
@@ -20,8 +21,8 @@ pub struct Ledger {
 /// What became of an append. Both are normal outcomes.
 #[derive(Debug)]
 pub enum Appended {
-    /// The commit is in the ledger; the snapshot is the state with it.
-    Committed(Box<Snapshot>),
+    /// The commit is in the ledger, under the number that it has now.
+    Committed(Box<Commit>),
     /// A commit that won meanwhile makes mine wrong: abandon the attempt and plan again.
     Conflict {
         /// What the winner did, for people.
@@ -70,33 +71,29 @@ impl Ledger {
         }
     }
 
-    /// Creates the table by commit 0. A conflict means that another run was first: load and compare what it pinned.
-    pub async fn create(&self, commit: Commit) -> Result<Appended> {
+    /// Creates the table by commit 0. `None` means that another run was first: load and compare what it pinned.
+    pub async fn create(&self, commit: Commit) -> Result<Option<Snapshot>> {
         let first = Commit { number: 0, ..commit };
         let snapshot = Snapshot::begin(&first)?;
-        match self.put(&first).await? {
-            true => Ok(Appended::Committed(Box::new(snapshot))),
-            false => Ok(Appended::Conflict { why: "the table was created by another run".into() }),
-        }
+        Ok(self.put(&first).await?.then_some(snapshot))
     }
 
-    /// Appends `commit`, which was planned on `base`: takes the next free number, past every winner that it can stand with.
+    /// Appends `commit`, which was planned on `state`: takes the next free number, past every winner that it can stand with.
+    /// `state` is the newest state afterwards, whether the commit is in it or not.
     ///
     /// # Errors
     /// TryAgain where the outcome of the write is unknown; the next run finds out. Nothing may be deleted then.
-    pub async fn append(&self, base: &Snapshot, mut commit: Commit) -> Result<Appended> {
-        let mut state = base.clone();
+    pub async fn append(&self, state: &mut Snapshot, mut commit: Commit) -> Result<Appended> {
         loop {
-            for winner in self.catch_up(&mut state).await? {
-                if let Some(why) = conflict(&commit, &winner) {
-                    return Ok(Appended::Conflict { why });
-                }
+            let winners = self.catch_up(state).await?;
+            if let Some(why) = winners.iter().find_map(|winner| conflict(&commit, winner)) {
+                return Ok(Appended::Conflict { why });
             }
             commit.number = state.head + 1;
-            let mut next = state.clone();
-            next.apply(&commit)?;
+            state.check(&commit)?;
             if self.put(&commit).await? {
-                return Ok(Appended::Committed(Box::new(next)));
+                state.apply(&commit)?;
+                return Ok(Appended::Committed(Box::new(commit)));
             }
         }
     }
@@ -115,6 +112,7 @@ impl Ledger {
                 Err(error) => error,
             };
             match self.commit(commit.number).await {
+                Ok(Some(_)) if broken(Broken::ExistsIsSuccess) => return Ok(true),
                 Ok(Some(there)) => return Ok(there.id == commit.id),
                 Ok(None) if is_final(&error) => return Err(self.refused(&path, error)),
                 Ok(None) => failure = Some(Error::from(error)),
@@ -178,10 +176,7 @@ mod tests {
     }
 
     async fn created(ledger: &Ledger) -> Snapshot {
-        match ledger.create(create()).await.unwrap() {
-            Appended::Committed(snapshot) => *snapshot,
-            Appended::Conflict { why } => panic!("{why}"),
-        }
+        ledger.create(create()).await.unwrap().unwrap()
     }
 
     #[tokio::test]
@@ -189,11 +184,11 @@ mod tests {
         let ledger = ledger();
         assert!(ledger.load().await.unwrap().is_none());
         let base = created(&ledger).await;
-        assert!(matches!(ledger.create(create()).await.unwrap(), Appended::Conflict { .. }));
+        assert!(ledger.create(create()).await.unwrap().is_none());
         let outcomes = [("a", true), ("b", true), ("a", false), ("c", true)];
         for (url, stands) in outcomes {
             // each is planned on the first state
-            let outcome = ledger.append(&base, add(url)).await.unwrap();
+            let outcome = ledger.append(&mut base.clone(), add(url)).await.unwrap();
             assert_eq!(matches!(outcome, Appended::Committed(_)), stands, "{url}");
         }
         let loaded = ledger.load().await.unwrap().unwrap();
@@ -226,7 +221,7 @@ mod tests {
         let ledger = ledger();
         let base = created(&ledger).await;
         for url in ["a", "b", "c"] {
-            ledger.append(&base, add(url)).await.unwrap();
+            ledger.append(&mut base.clone(), add(url)).await.unwrap();
         }
         let path = ledger.folder.path(&Commit::file_name(2));
         ledger.folder.store().delete(&path).await.unwrap();
@@ -243,11 +238,13 @@ mod tests {
         let mut brought = std::collections::BTreeSet::new();
         for (writer, input, refresh) in steps {
             let url = input.to_string();
-            let outcome = ledger.append(&bases[*writer], add(&url)).await;
+            // A planner keeps its state while it works.
+            let mut planned = bases[*writer].clone();
+            let outcome = ledger.append(&mut planned, add(&url)).await;
             match outcome {
-                Ok(Appended::Committed(state)) => {
+                Ok(Appended::Committed(_)) => {
                     assert!(brought.insert(url), "an input was brought twice");
-                    bases[*writer] = *state;
+                    bases[*writer] = planned;
                 }
                 Ok(Appended::Conflict { .. }) => assert!(brought.contains(&url), "a conflict without a winner"),
                 // planned on a state that has it: no planner does that, and it is refused before it is written

@@ -25,7 +25,8 @@ pub(super) struct DurableLocal {
 
 impl DurableLocal {
     pub(super) fn new() -> Self {
-        DurableLocal { inner: Arc::new(LocalFileSystem::new()) }
+        // Only gc deletes: a folder that it empties goes as well, as it does on S3.
+        DurableLocal { inner: Arc::new(LocalFileSystem::new().with_automatic_cleanup(true)) }
     }
 
     async fn with_folders(&self, target: &std::path::Path, location: &Path) -> Result<()> {

@@ -9,6 +9,7 @@
 //! - [`cli`]: what the program prints.
 //! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
+//! - [`gc`]: what is out of use is deleted a grace later, and nothing else.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -21,6 +22,7 @@ mod both;
 mod cli;
 mod columns;
 mod exactly_once;
+mod gc;
 mod support;
 mod truth;
 mod verify;

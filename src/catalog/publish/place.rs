@@ -8,6 +8,7 @@
 //! | a table without keys | `data/<attempt>/` or `data/p7/` |
 
 use crate::ledger::{LiveFile, Snapshot};
+use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -58,7 +59,10 @@ fn place(set: FileSet, partition: &Partition, commit: u64, live: &[(&str, &LiveF
     let files = live.iter().map(|(path, file)| ((*path).to_owned(), file.bytes)).collect();
     match own_folder(set, partition, commit, live) {
         Some(folder) => Placement { folder, commit, copy: false, files },
-        None => Placement { folder: folder(set, &format!("p{commit}"), partition), commit, copy: true, files },
+        None => {
+            let name = if broken(Broken::FolderReused) { "p0".into() } else { format!("p{commit}") };
+            Placement { folder: folder(set, &name, partition), commit, copy: true, files }
+        }
     }
 }
 
@@ -71,7 +75,8 @@ fn own_folder(set: FileSet, partition: &Partition, commit: u64, live: &[(&str, &
     let attempt = path.split('/').nth(1).filter(|part| Uuid::parse_str(part) == Ok(first.attempt))?;
     let folder = folder(set, attempt, partition);
     let is_own = |path: &str| path.strip_prefix(&folder).is_some_and(|name| !name.contains('/'));
-    live.iter().all(|(path, file)| file.commit == commit && is_own(path)).then_some(folder)
+    let is_new = |file: &LiveFile| file.commit == commit && file.origin == commit;
+    live.iter().all(|(path, file)| is_new(file) && is_own(path)).then_some(folder)
 }
 
 fn folder(set: FileSet, name: &str, partition: &Partition) -> String {

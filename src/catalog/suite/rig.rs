@@ -33,6 +33,7 @@ pub(crate) fn commit(attempt: Uuid, add: &[&str], remove: &[&str]) -> Commit {
         rows: 0,
         bytes: path.len() as u64,
         inputs: Vec::new(),
+        origin: None,
         stats: BTreeMap::new(),
     };
     Commit {
@@ -63,7 +64,7 @@ pub(crate) struct Rig {
     pub(crate) history: Vec<Snapshot>,
     /// The attempt of each commit.
     pub(crate) attempts: Vec<Uuid>,
-    ledger: Ledger,
+    pub(crate) ledger: Ledger,
     id: TableId,
     keyed: bool,
 }
@@ -83,9 +84,9 @@ impl Rig {
             pins: Some(pins(catalog.name(), keyed)),
             ..Commit::new(Action::Create, DateTime::UNIX_EPOCH, "test")
         };
-        let Appended::Committed(first) = ledger.create(create).await.unwrap() else { panic!("it is there") };
+        let first = ledger.create(create).await.unwrap().unwrap();
         let store = lake.store().clone();
-        let (history, attempts) = (vec![*first], vec![Uuid::nil()]);
+        let (history, attempts) = (vec![first], vec![Uuid::nil()]);
         Rig { store, faults, lake, table, catalog, history, attempts, ledger, id, keyed }
     }
 
@@ -103,6 +104,19 @@ impl Rig {
             id: self.id.clone(),
             keyed: self.keyed,
         }
+    }
+
+    /// Reads what others committed.
+    pub(crate) async fn catch_up(&mut self) -> Vec<Commit> {
+        let mut read = Vec::new();
+        while let Some(commit) = self.ledger.commit(self.head() + 1).await.unwrap() {
+            let mut next = self.history.last().unwrap().clone();
+            next.apply(&commit).unwrap();
+            self.history.push(next);
+            self.attempts.push(Uuid::nil());
+            read.push(commit);
+        }
+        read
     }
 
     pub(crate) fn head(&self) -> u64 {
@@ -135,9 +149,10 @@ impl Rig {
         remove.sort();
         remove.dedup();
         let commit = commit(attempt, &strs(&add), &strs(&remove));
-        let appended = self.ledger.append(&base, commit).await.unwrap();
-        let Appended::Committed(next) = appended else { panic!("{appended:?}") };
-        self.history.push(*next);
+        let mut next = base;
+        let appended = self.ledger.append(&mut next, commit).await.unwrap();
+        assert!(matches!(appended, Appended::Committed(_)), "{appended:?}");
+        self.history.push(next);
         self.attempts.push(attempt);
     }
 

@@ -3,11 +3,12 @@
 
 use super::{Check, Verdict, VerifyReport, Watch};
 use crate::error::{Kind, Result};
-use crate::ledger::{Action, Commit, DataFile, Input, Ledger, Pins, Waiting};
+use crate::ledger::{Action, Commit, DataFile, Input, Ledger, Pins, Waiting, attempt_of};
 use crate::table::FileSet;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use uuid::Uuid;
 
 const RESTORE: &str = "restore this object from a backup or an older version";
 const FORGED: &str =
@@ -71,6 +72,11 @@ impl Books {
     fn lacks(&mut self, verdict: Verdict, at: &str, told: String, hint: &str, report: &mut VerifyReport) {
         self.whole = false;
         report.add(verdict, Check::Ledger, at, told, hint);
+    }
+
+    /// Every attempt that a commit ever named.
+    pub(super) fn attempts(&self) -> HashSet<Uuid> {
+        self.known.keys().filter_map(|path| attempt_of(path)).collect()
     }
 
     /// Rows of the table in live files.

@@ -1,7 +1,7 @@
 //! Whether a table is what its ledger says, and the ledger whole. Reads everything it can reach, changes nothing.
 //!
 //! 1. `books`: every commit is there, undamaged, and they fit together: each object brought once, no file live twice.
-//! 2. `files`: every live file is there with its size and its rows.
+//! 2. `files`: every live file is there with its size and its rows. `orphans`: what lies beside them is told.
 //! 3. `landed`: all that landed is listed and compared with what is compacted.
 //! 4. `published`: the catalog says what the ledger says, and its folders hold the live files.
 //! 5. `deep`, if asked for: the inputs are read again, and what they give is compared with what the files hold.
@@ -12,6 +12,7 @@ mod books;
 mod deep;
 mod files;
 mod landed;
+mod orphans;
 mod published;
 
 use super::status::no_table;
@@ -158,6 +159,7 @@ impl VerifyJob {
         (report.commits, report.files) = (books.read, books.files.len() as u64);
         report.rows = books.rows();
         files::check(&folder, &books, &self.watch, &mut report).await;
+        orphans::check(&folder, &books, &self.watch, &mut report).await;
         let landed = landed::check(self, &books, &mut report).await;
         published::check(self, &folder, &ledger, &books, &mut report).await;
         if self.deep {

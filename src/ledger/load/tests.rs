@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Kind;
-use crate::ledger::{Action, Appended, ColumnStats, DataFile, Input, Pins, Waiting};
+use crate::ledger::{Action, Appended, ColumnStats, DataFile, Input, PinnedSchema, Pins, Waiting};
 use crate::storage::Location;
 use chrono::{DateTime, TimeDelta};
 use object_store::memory::InMemory;
@@ -17,12 +17,14 @@ fn commit(action: Action) -> Commit {
 
 async fn created(ledger: &Ledger) -> Snapshot {
     let pins = Pins { schema_name: "s".into(), schema: "text".into(), landing: vec![], catalog: "file".into() };
-    committed(ledger.create(Commit { pins: Some(pins), ..commit(Action::Create) }).await)
+    ledger.create(Commit { pins: Some(pins), ..commit(Action::Create) }).await.unwrap().unwrap()
 }
 
-fn committed(appended: Result<Appended>) -> Snapshot {
-    match appended.unwrap() {
-        Appended::Committed(snapshot) => *snapshot,
+/// The state with one more commit.
+async fn append(ledger: &Ledger, state: &Snapshot, commit: Commit) -> Snapshot {
+    let mut state = state.clone();
+    match ledger.append(&mut state, commit).await.unwrap() {
+        Appended::Committed(_) => state,
         Appended::Conflict { why } => panic!("{why}"),
     }
 }
@@ -39,7 +41,15 @@ fn input(url: String, hour: u8) -> Input {
 fn file(path: String, partition: &str) -> DataFile {
     let partition = serde_json::from_value(partition.into()).unwrap();
     let stats = ColumnStats { min: Some((-1).into()), max: Some("2026-11-20T09:00:00.000".into()), nulls: 2 };
-    DataFile { path, partition, rows: 0, bytes: 9, inputs: vec![0], stats: [("ts".to_owned(), stats)].into() }
+    DataFile {
+        path,
+        partition,
+        rows: 0,
+        bytes: 9,
+        inputs: vec![0],
+        origin: None,
+        stats: [("ts".to_owned(), stats)].into(),
+    }
 }
 
 /// What a commit of a random history does.
@@ -53,8 +63,16 @@ enum Step {
     Wait,
     /// One more landing prefix.
     Landing,
-    /// A full listing, and nothing else.
+    /// A full listing, and nothing else; every other one of a share.
     Listed,
+    /// Condemns a folder, or finds the first condemned one deleted.
+    Condemn,
+    /// A bound, and the first live file taken out.
+    Expire,
+    /// Takes out the first live file and its inputs, and puts the table on hold; or ends the hold.
+    Hold,
+    /// Another schema.
+    Evolve,
     /// No commit: a checkpoint of what was last loaded.
     Checkpoint,
     /// No commit: the writer loads the state anew.
@@ -68,6 +86,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Wait),
         1 => Just(Step::Landing),
         1 => Just(Step::Listed),
+        1 => Just(Step::Condemn),
+        1 => Just(Step::Expire),
+        1 => Just(Step::Hold),
+        1 => Just(Step::Evolve),
         4 => Just(Step::Checkpoint),
         2 => Just(Step::Load),
     ]
@@ -77,6 +99,7 @@ fn commit_of(step: &Step, state: &Snapshot) -> Option<Commit> {
     let next = state.head + 1;
     let add = commit(Action::Add);
     Some(match step {
+        Step::Add { .. } | Step::Remove if state.hold.is_some() => return None,
         Step::Add { hour, partition } => {
             let attempt = Uuid::now_v7();
             let add_to = |set: &str| file(format!("{set}/{attempt}/{next}"), &format!("dt={partition}"));
@@ -89,7 +112,29 @@ fn commit_of(step: &Step, state: &Snapshot) -> Option<Commit> {
         }
         Step::Wait => Commit { waiting: vec![waiting(format!("waits/{next}"))], ..add },
         Step::Landing => Commit { landing: Some(format!("landing/{next}")), ..commit(Action::AddLanding) },
-        Step::Listed => Commit { full_listing_at: Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(next as i64)), ..add },
+        Step::Listed => {
+            let shard = next.is_multiple_of(2).then(|| format!("{}/8", next % 8 + 1));
+            Commit { full_listing_at: Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(next as i64)), shard, ..add }
+        }
+        Step::Condemn if state.condemned.len() > 1 => {
+            Commit { deleted: state.condemned.keys().take(1).cloned().collect(), ..commit(Action::Condemn) }
+        }
+        Step::Condemn => Commit { condemned: vec![format!("data/p{next}/dt=1/")], ..commit(Action::Condemn) },
+        Step::Expire => {
+            let expired_before = Some(DateTime::UNIX_EPOCH + TimeDelta::days(next as i64));
+            let remove = state.files.keys().take(1).cloned().collect();
+            Commit { expired_before, remove, ..commit(Action::Expire) }
+        }
+        Step::Hold if state.hold.is_some() => Commit { resumes: state.hold, ..commit(Action::Resume) },
+        Step::Hold => {
+            let remove = state.files.keys().take(1).cloned().collect();
+            let taken_out = state.compacted.keys().min().cloned().into_iter().collect();
+            Commit { to: Some(0), remove, taken_out, ..commit(Action::Rollback) }
+        }
+        Step::Evolve => {
+            let schema = Some(PinnedSchema { name: "s".into(), text: format!("text {next}") });
+            Commit { schema, ..commit(Action::Evolve) }
+        }
         Step::Checkpoint | Step::Load => return None,
     })
 }
@@ -99,7 +144,7 @@ async fn history(ledger: &Ledger, steps: &[Step]) -> Snapshot {
     let mut state = created(ledger).await;
     for step in steps {
         match (step, commit_of(step, &state)) {
-            (_, Some(commit)) => state = committed(ledger.append(&state, commit).await),
+            (_, Some(commit)) => state = append(ledger, &state, commit).await,
             (Step::Checkpoint, _) => ledger.checkpoint(&mut state).await.unwrap(),
             _ => state = ledger.load().await.unwrap().unwrap(),
         }
@@ -169,7 +214,7 @@ async fn loads_the_fold(steps: &[Step], harms: &[(prop::sample::Index, Harm)]) {
         assert_eq!(ledger.load().await.unwrap().unwrap(), truth, "after {harm:?} of {}", at.get(&all));
     }
     // Whatever is left of them, the next one is whole, and counts.
-    let mut state = committed(ledger.append(&truth, commit(Action::Add)).await);
+    let mut state = append(&ledger, &truth, commit(Action::Add)).await;
     state.base = ledger.load().await.unwrap().unwrap().base;
     ledger.checkpoint(&mut state).await.unwrap();
     let loaded = ledger.load().await.unwrap().unwrap();
@@ -280,7 +325,7 @@ async fn parts_that_did_not_change_are_named_again() {
     let (base, attempt) = (created(&ledger).await, Some(Uuid::now_v7()));
     let inputs = (0..20_000).map(|n| input(format!("in/{n:06}"), (n / 100) as u8)).collect();
     let add = (0..8_000).map(|n| file(format!("data/{n}"), &format!("dt={n:06}"))).collect();
-    let mut state = committed(ledger.append(&base, Commit { attempt, inputs, add, ..commit(Action::Add) }).await);
+    let mut state = append(&ledger, &base, Commit { attempt, inputs, add, ..commit(Action::Add) }).await;
     ledger.checkpoint(&mut state).await.unwrap();
     let all = objects(&ledger).await.len();
     assert!(all > 8, "{all}");
@@ -288,7 +333,7 @@ async fn parts_that_did_not_change_are_named_again() {
         let before = objects(&ledger).await.len();
         let change =
             Commit { attempt, add: vec![file(format!("data/new-{partition}"), partition)], ..commit(Action::Add) };
-        let mut next = committed(ledger.append(&ledger.load().await.unwrap().unwrap(), change).await);
+        let mut next = append(&ledger, &ledger.load().await.unwrap().unwrap(), change).await;
         ledger.checkpoint(&mut next).await.unwrap();
         assert_eq!(objects(&ledger).await.len() - before, parts, "{partition}: one part and the root");
         assert_eq!(ledger.load().await.unwrap().unwrap(), next);

@@ -66,7 +66,7 @@ impl Lake {
             catalog: "file".into(),
         };
         let commit = Commit { pins: Some(pins), ..Commit::new(Action::Create, DateTime::UNIX_EPOCH, "test") };
-        committed(Ledger::new(&self.root.join(table)).create(commit).await.unwrap())
+        Ledger::new(&self.root.join(table)).create(commit).await.unwrap().unwrap()
     }
 
     async fn add(&self, table: &str, base: &Snapshot, files: &[(&str, &[Request<'_>])], rejected: u64) -> Snapshot {
@@ -83,8 +83,12 @@ impl Lake {
             commit.add.push(self.write(table, path, "2015-05-22", &batch, BTreeMap::new()).await);
         }
         let rows_written = files.iter().map(|(_, requests)| requests.len() as u64).sum();
-        commit.counts =
-            Counts { records_read: rows_written + rejected, rows_written, records_rejected: rejected, by_delivery: 0 };
+        commit.counts = Counts {
+            records_read: rows_written + rejected,
+            rows_written,
+            records_rejected: rejected,
+            ..Counts::default()
+        };
         commit.inputs = vec![Input {
             url: format!("memory:///landing/{attempt}"),
             etag: None,
@@ -93,7 +97,15 @@ impl Lake {
             records: rows_written + rejected,
             rejected,
         }];
-        committed(Ledger::new(&self.root.join(table)).append(base, commit).await.unwrap())
+        self.append(table, base, commit).await
+    }
+
+    async fn append(&self, table: &str, base: &Snapshot, commit: Commit) -> Snapshot {
+        let mut state = base.clone();
+        match Ledger::new(&self.root.join(table)).append(&mut state, commit).await.unwrap() {
+            Appended::Committed(_) => state,
+            Appended::Conflict { why } => panic!("{why}"),
+        }
     }
 
     async fn write(
@@ -113,7 +125,7 @@ impl Lake {
         folder.store().put(&folder.path(&path), PutPayload::from(bytes)).await.unwrap();
         let rows = batch.num_rows() as u64;
         let partition = Partition::from(format!("dt={dt}").as_str());
-        DataFile { path, partition, rows, bytes: size, inputs: vec![0], stats }
+        DataFile { path, partition, rows, bytes: size, inputs: vec![0], origin: None, stats }
     }
 
     fn config(&self) -> LocalConfig {
@@ -131,13 +143,6 @@ impl Lake {
 
     fn engine(&self) -> LocalEngine {
         LocalEngine::new(self.config()).unwrap()
-    }
-}
-
-fn committed(appended: Appended) -> Snapshot {
-    match appended {
-        Appended::Committed(snapshot) => *snapshot,
-        Appended::Conflict { why } => panic!("{why}"),
     }
 }
 
@@ -628,7 +633,7 @@ async fn old_files_lack_newer_columns() {
     commit.counts = Counts { records_read: 3, rows_written: 3, ..Counts::default() };
     let url = "memory:///landing/x".to_owned();
     commit.inputs = vec![Input { url, etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 3, rejected: 0 }];
-    committed(Ledger::new(&lake.root.join("logs/access")).append(&base, commit).await.unwrap());
+    lake.append("logs/access", &base, commit).await;
     let engine = lake.engine();
     assert_eq!(rows(&engine, "SELECT count(*), count(status), max(client_ip) FROM access").await, "3,0,10.0.0.2");
     assert_eq!(rows(&engine, "SELECT count(*) FROM access WHERE status IS NULL").await, "3");

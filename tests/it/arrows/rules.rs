@@ -3,9 +3,9 @@
 use super::code::Source;
 
 /// The modules; each imports only from those above it.
-const ORDER: [&str; 15] = [
-    "error", "config", "storage", "table", "landing", "decode", "ledger", "compact", "catalog", "query", "output",
-    "report", "jobs", "cli", "main",
+const ORDER: [&str; 16] = [
+    "error", "sabotage", "config", "storage", "table", "landing", "decode", "ledger", "compact", "catalog", "query",
+    "output", "report", "jobs", "cli", "main",
 ];
 
 /// Arrows that the order allows and the house does not.

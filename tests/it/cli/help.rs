@@ -21,6 +21,7 @@ fn help_of_the_program() {
           history   What happened to a table: its commits, where an object's records went, where a file came
                     from
           verify    Check that a table is whole: ledger, files, landing zone, catalog
+          gc        Condemn what is out of use, and delete what was condemned long enough ago
           catalog   What the catalog says, what publishing would change, and what others changed
           generate  Write a made-up access log as Firehose would deliver it
           demo      Generate, compact and query a small lake, and say what to try next

@@ -1,5 +1,6 @@
 //! A lake in memory, its landing zone beside it, and the scheduled run on them.
 
+use super::clocked::{Clock, Clocked};
 use super::faulty::{Faults, Faulty};
 use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,6 +27,7 @@ pub struct Lake {
     pub lake: Location,
     pub landing: Location,
     pub faults: Faults,
+    pub clock: Clock,
     pub schema: &'static str,
     pub batch: BatchLimits,
     inner: Arc<InMemory>,
@@ -43,10 +45,19 @@ pub fn now() -> DateTime<Utc> {
 
 impl Lake {
     pub fn new(schema: &'static str) -> Lake {
-        let (inner, faults) = (Arc::new(InMemory::new()), Faults::default());
-        let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: inner.clone(), faults: faults.clone() });
+        let (inner, faults, clock) = (Arc::new(InMemory::new()), Faults::default(), Clock::default());
+        let clocked = Clocked { inner: inner.clone(), clock: clock.clone() };
+        let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: Arc::new(clocked), faults: faults.clone() });
         let place = |prefix| Location::in_store(store.clone(), "memory:///", prefix);
-        Lake { lake: place("lake"), landing: place("landing"), faults, schema, batch: BatchLimits::default(), inner }
+        Lake {
+            lake: place("lake"),
+            landing: place("landing"),
+            faults,
+            clock,
+            schema,
+            batch: BatchLimits::default(),
+            inner,
+        }
     }
 
     /// Puts an object, past the faults.

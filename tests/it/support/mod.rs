@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod check;
+pub mod clocked;
 pub mod faulty;
 pub mod http_stub;
 pub mod lake;

@@ -1,0 +1,188 @@
+//! What processes do: the product's jobs, with the model's store, catalog and clock in their hands.
+
+use super::gate::Gate;
+use crate::catalog::{Catalog, Reach, publish};
+use crate::compact::{BatchLimits, WorkLimits};
+use crate::error::{Error, Kind, Result};
+use crate::jobs::compact::CompactJob;
+use crate::ledger::{Action, Commit, Ledger};
+use crate::storage::Location;
+use crate::table::{TableId, TableSchema};
+use chrono::{DateTime, TimeDelta, Utc};
+use object_store::ObjectStore;
+use proptest::prelude::*;
+use std::fmt;
+use std::sync::Arc;
+
+const SCHEMA: &str = r#"
+description = "the model's records"
+[source]
+format = "json"
+[[column]]
+name = "id"
+type = "string"
+[[column]]
+name = "ts"
+type = "timestamp"
+event_time = true
+"#;
+
+/// What a process is told to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Job {
+    /// The scheduled run.
+    Compact,
+    /// Brings the catalog to say what the ledger says.
+    Publish,
+    /// Loads the table and stores a checkpoint.
+    Checkpoint,
+    /// Ends a hold.
+    Resume,
+    /// Writes commits that change nothing.
+    Marks(u8),
+    /// Loads the table, and checks that a checkpoint and all commits give the same.
+    Load,
+}
+
+pub(super) fn jobs() -> BoxedStrategy<Job> {
+    prop_oneof![
+        8 => Just(Job::Compact),
+        4 => Just(Job::Publish),
+        2 => Just(Job::Checkpoint),
+        1 => (1..4_u8).prop_map(Job::Marks),
+        1 => Just(Job::Load),
+    ]
+    .boxed()
+}
+
+/// What a process works with.
+pub(super) struct Hands {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) gate: Gate,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Well(String),
+    Failed(String),
+    /// What must never happen: a ledger that firelake itself made unreadable, or an internal error.
+    Broken(String),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Well(told) => f.write_str(told),
+            Ended::Failed(told) => write!(f, "failed: {told}"),
+            Ended::Broken(told) => write!(f, "broken: {told}"),
+        }
+    }
+}
+
+/// Works to the end.
+pub(super) async fn work(job: Job, hands: Hands) -> Ended {
+    match hands.run(job).await {
+        Ok(told) => Ended::Well(told),
+        Err(error) if matches!(error.kind(), Kind::Ledger | Kind::Internal) => Ended::Broken(error.chain().join(": ")),
+        Err(error) => Ended::Failed(error.chain().join(": ")),
+    }
+}
+
+impl Hands {
+    fn place(&self, prefix: &str) -> Location {
+        Location::in_store(self.store.clone(), "memory:///", prefix)
+    }
+
+    fn folder(&self) -> Location {
+        self.place("lake/logs/t")
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::new(&self.folder())
+    }
+
+    fn table() -> Result<TableId> {
+        TableId::new("logs", "t")
+    }
+
+    async fn run(&self, job: Job) -> Result<String> {
+        match job {
+            Job::Compact => self.compact().await,
+            Job::Publish => self.publish().await,
+            Job::Checkpoint => self.checkpoint().await,
+            Job::Resume => self.resume().await,
+            Job::Marks(count) => self.marks(count).await,
+            Job::Load => self.load().await,
+        }
+    }
+
+    async fn compact(&self) -> Result<String> {
+        let job = CompactJob {
+            lake: self.place("lake"),
+            table: Self::table()?,
+            landing: vec![self.place("landing")],
+            schema: Some(TableSchema::parse("model", "the model", SCHEMA)?),
+            catalog: self.catalog.clone(),
+            settle: TimeDelta::zero(),
+            lookback: TimeDelta::hours(24),
+            add_landing: false,
+            batch: BatchLimits { objects: 2, ..BatchLimits::default() },
+            work: WorkLimits { threads: 1, ..WorkLimits::default() },
+            now: self.now,
+            writer: "the model".into(),
+            watch: Default::default(),
+            stores: Default::default(),
+        };
+        let report = job.run().await?;
+        match report.unpublished {
+            Some(error) => Err(error),
+            None => Ok(format!("{} objects in commits {:?}", report.summary.objects, report.summary.commits)),
+        }
+    }
+
+    async fn publish(&self) -> Result<String> {
+        let (ledger, folder) = (self.ledger(), self.folder());
+        let Some(mut state) = ledger.load().await? else { return Ok("no table".into()) };
+        let reach = Reach::Changed;
+        let done = publish(&Self::table()?, &folder, &ledger, self.catalog.as_ref(), &mut state, reach).await?;
+        Ok(format!("published {}", done.commit))
+    }
+
+    async fn checkpoint(&self) -> Result<String> {
+        let Some(mut state) = self.ledger().load().await? else { return Ok("no table".into()) };
+        self.gate.pass("think about a checkpoint".into()).await;
+        self.ledger().checkpoint(&mut state).await?;
+        Ok(format!("checkpoint {}", state.head))
+    }
+
+    async fn resume(&self) -> Result<String> {
+        let Some(mut state) = self.ledger().load().await? else { return Ok("no table".into()) };
+        let Some(hold) = state.hold else { return Ok("no hold".into()) };
+        let commit = Commit { resumes: Some(hold), ..Commit::new(Action::Resume, self.now, "the model") };
+        Ok(format!("{:?}", self.ledger().append(&mut state, commit).await?))
+    }
+
+    async fn marks(&self, count: u8) -> Result<String> {
+        let Some(mut state) = self.ledger().load().await? else { return Ok("no table".into()) };
+        for _ in 0..count {
+            let mark = Commit::new(Action::Mark, self.now, "the model");
+            self.ledger().append(&mut state, mark).await?;
+        }
+        Ok(format!("marked up to {}", state.head))
+    }
+
+    async fn load(&self) -> Result<String> {
+        let Some(state) = self.ledger().load().await? else { return Ok("no table".into()) };
+        if let Some(url) = state.waiting.keys().find(|url| state.compacted.contains_key(*url)) {
+            return Err(Error::internal(format!("{url} waits, though it is compacted")));
+        }
+        let folded = self.ledger().fold_up_to(state.head).await?;
+        match folded == state {
+            true => Ok(format!("loaded {}", state.head)),
+            false => Err(Error::internal(format!("a load of commit {} is not the fold of all commits", state.head))),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What the commits say, folded a second time and as plainly as can be: what the product's own fold is compared with.
+
+use crate::ledger::{Action, Commit};
+use crate::table::{FileSet, Partition, PartitionKey};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A record: its object's place among the delivered ones, and its own in the object.
+pub(super) type Record = (usize, usize);
+
+/// The table after a commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) files: BTreeMap<String, Live>,
+    pub(super) compacted: BTreeSet<String>,
+    pub(super) waiting: BTreeSet<String>,
+    pub(super) changed: BTreeMap<(FileSet, Partition), u64>,
+    pub(super) on_hold: bool,
+    /// Records of compacted objects that are in no file, because they expired.
+    pub(super) expired: BTreeSet<Record>,
+    bound: Option<DateTime<Utc>>,
+}
+
+/// A live file, with the records that are in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Live {
+    pub(super) partition: Partition,
+    pub(super) records: Arc<Vec<Record>>,
+}
+
+/// Where a record belongs by its object.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    pub(super) url: String,
+    pub(super) set: FileSet,
+    pub(super) partition: Partition,
+}
+
+impl State {
+    /// The files of one partition, by their names.
+    pub(super) fn names(&self, set: FileSet, partition: &Partition) -> BTreeSet<&str> {
+        let of = |(path, live): &(&String, &Live)| FileSet::of_path(path) == set && live.partition == *partition;
+        self.files.iter().filter(of).filter_map(|(path, _)| path.rsplit('/').next()).collect()
+    }
+
+    /// The state with one more commit. `past` holds all states before it, `records` what is in the files that it adds.
+    pub(super) fn after(
+        &self,
+        commit: &Commit,
+        past: &[State],
+        records: &dyn Fn(&str) -> Arc<Vec<Record>>,
+        homes: &BTreeMap<Record, Home>,
+    ) -> Result<State, String> {
+        let mut next = self.clone();
+        let wrong = |what: String| Err(format!("commit {} ({:?}): {what}", commit.number, commit.action));
+        for path in &commit.remove {
+            match next.files.remove(path) {
+                Some(live) => _ = next.changed.insert((FileSet::of_path(path), live.partition), commit.number),
+                None => return wrong(format!("I1: it removes {path}, which is not live")),
+            }
+        }
+        for file in &commit.add {
+            let live = Live { partition: file.partition.clone(), records: records(&file.path) };
+            next.changed.insert((FileSet::of_path(&file.path), file.partition.clone()), commit.number);
+            if next.files.insert(file.path.clone(), live).is_some() {
+                return wrong(format!("I5: it adds {} a second time", file.path));
+            }
+        }
+        for input in &commit.inputs {
+            next.compacted.insert(input.url.clone());
+            next.waiting.remove(&input.url);
+        }
+        for url in &commit.taken_out {
+            next.compacted.remove(url);
+            next.waiting.insert(url.clone());
+        }
+        next.waiting.extend(commit.waiting.iter().map(|w| w.url.clone()).filter(|url| !self.compacted.contains(url)));
+        if self.on_hold && commit.action == Action::Add && (commit.has_files() || !commit.inputs.is_empty()) {
+            return wrong("it brings objects in while the table is on hold".into());
+        }
+        match commit.action {
+            Action::Rollback => {
+                let to = &past[commit.to.unwrap_or(0) as usize];
+                (next.on_hold, next.bound, next.expired) = (true, to.bound, to.expired.clone());
+                if (&next.files, &next.compacted) != (&to.files, &to.compacted) {
+                    return wrong(format!("the state is not that of commit {:?}", commit.to));
+                }
+            }
+            Action::Resume => next.on_hold = false,
+            Action::Expire => {
+                next.bound = self.bound.max(commit.expired_before);
+                let gone = commit.remove.iter().flat_map(|path| self.files[path].records.to_vec());
+                next.expired.extend(gone);
+            }
+            Action::Rebuild => next.expire_rebuilt(commit, homes),
+            _ => {}
+        }
+        Ok(next)
+    }
+
+    /// A rebuild leaves out what belongs below the bound, and nothing else.
+    fn expire_rebuilt(&mut self, commit: &Commit, homes: &BTreeMap<Record, Home>) {
+        let live: BTreeSet<Record> = self.files.values().flat_map(|live| live.records.to_vec()).collect();
+        let rebuilt: BTreeSet<&str> = commit.inputs.iter().map(|input| input.url.as_str()).collect();
+        for (record, home) in homes.iter().filter(|(_, home)| rebuilt.contains(home.url.as_str())) {
+            let below =
+                home.partition.end(&[PartitionKey::by_day()]).zip(self.bound).is_some_and(|(end, bound)| end <= bound);
+            match !live.contains(record) && below {
+                true => _ = self.expired.insert(*record),
+                false => _ = self.expired.remove(record),
+            }
+        }
+    }
+
+    /// I1 and I2: each record of a compacted object is in one file, of the right set and partition, or expired; no record of
+    /// another is anywhere; nothing that is compacted waits.
+    pub(super) fn check(&self, homes: &BTreeMap<Record, Home>) -> Result<(), String> {
+        if let Some(url) = self.compacted.intersection(&self.waiting).next() {
+            return Err(format!("I2: {url} is compacted, and waits"));
+        }
+        let mut found: BTreeMap<Record, Vec<(&str, &Live)>> = BTreeMap::new();
+        for (path, live) in &self.files {
+            live.records.iter().for_each(|record| found.entry(*record).or_default().push((path, live)));
+        }
+        for (record, home) in homes {
+            let at = found.remove(record).unwrap_or_default();
+            let wanted = usize::from(self.compacted.contains(&home.url) && !self.expired.contains(record));
+            if at.len() != wanted {
+                let paths: Vec<&str> = at.iter().map(|(path, _)| *path).collect();
+                return Err(format!(
+                    "I1: record {record:?} is in {} live files {paths:?}, should be in {wanted}",
+                    at.len()
+                ));
+            }
+            let strays =
+                at.iter().find(|(p, live)| FileSet::of_path(p) != home.set || live.partition != home.partition);
+            if let Some((path, _)) = strays {
+                return Err(format!("I1: record {record:?} is in {path}, should be in {}", home.partition));
+            }
+        }
+        match found.keys().next() {
+            Some(record) => Err(format!("I1: record {record:?} was never delivered")),
+            None => Ok(()),
+        }
+    }
+}
