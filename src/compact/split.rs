@@ -57,7 +57,7 @@ impl Splitter {
 
     /// The columns that keys take, as text.
     fn texts(&self, batch: &RecordBatch) -> Result<Vec<StringArray>, ArrowError> {
-        let text = |name: &str| Ok(cast(batch.column(batch.schema().index_of(name)?), &DataType::Utf8)?);
+        let text = |name: &str| cast(batch.column(batch.schema().index_of(name)?), &DataType::Utf8);
         let texts = self.keys.iter().filter_map(PartitionKey::column).map(text);
         texts.map(|column: Result<ArrayRef, ArrowError>| Ok(column?.as_string::<i32>().clone())).collect()
     }

@@ -166,24 +166,31 @@ impl Values {
     fn append_scalar(&mut self, reading: &mut Reading, record: &Record<'_>, place: Place) -> Option<()> {
         let span = record.span(place);
         let raw = &record.buffer[span.value.clone()];
-        let mut scratch = std::mem::take(&mut reading.scratch);
-        let text = match span.kind {
-            Kind::Plain => &raw[1..raw.len() - 1],
+        match span.kind {
+            Kind::Plain => self.append_unless_null(reading, &raw[1..raw.len() - 1], span.kind),
             Kind::Escaped => {
+                let mut scratch = std::mem::take(&mut reading.scratch);
                 scratch.clear();
                 unescape(&raw[1..raw.len() - 1], &mut scratch);
-                scratch.as_slice()
+                let fits = self.append_unless_null(reading, &scratch, span.kind);
+                reading.scratch = scratch;
+                fits
             }
-            Kind::Null | Kind::Number | Kind::True | Kind::False | Kind::Nested => raw,
-        };
-        let fits = if span.kind == Kind::Null || reading.is_null(text) {
+            Kind::Null => {
+                self.append_null();
+                Some(())
+            }
+            Kind::Number | Kind::True | Kind::False | Kind::Nested => self.append_unless_null(reading, raw, span.kind),
+        }
+    }
+
+    #[inline]
+    fn append_unless_null(&mut self, reading: &mut Reading, text: &[u8], kind: Kind) -> Option<()> {
+        if reading.is_null(text) {
             self.append_null();
-            Some(())
-        } else {
-            self.append_text(reading, text, span.kind)
-        };
-        reading.scratch = scratch;
-        fits
+            return Some(());
+        }
+        self.append_text(reading, text, kind)
     }
 
     #[inline]
