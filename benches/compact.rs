@@ -46,6 +46,8 @@ fn job(landing: &Location) -> CompactJob {
         lookback: TimeDelta::hours(72),
         add_landing: false,
         batch: BatchLimits::default(),
+        merge: None,
+        shard: None,
         work: WorkLimits::default(),
         now: Utc::now(),
         writer: "bench".into(),

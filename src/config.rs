@@ -1,5 +1,9 @@
 //! `firelake.toml`, flags and their defaults: what the jobs need, as text. Flags win over the file.
 
+mod moment;
+
+pub use moment::Moment;
+
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -83,6 +87,8 @@ pub struct TableConfig {
     pub settle: Option<Span>,
     /// Share of records that may be rejected before a run exits with 3.
     pub max_rejected: Option<Share>,
+    /// Whether each run merges small files after compacting; it does unless told.
+    pub merge: Option<bool>,
 }
 
 /// One `[reference.NAME]`.

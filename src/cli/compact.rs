@@ -1,9 +1,11 @@
 //! `firelake compact`: one table by flags, or every table of `firelake.toml`.
 
+use super::change::since;
 use super::common::{LakeArgs, bytes, catalog, count, counted, print, schema};
 use super::engine::configured;
+use super::merge::commits;
 use super::progress;
-use crate::compact::{BatchLimits, WorkLimits};
+use crate::compact::{BatchLimits, MergeLimits, Shard, WorkLimits};
 use crate::config::{CatalogKind, Config, Share, Span, TableConfig};
 use crate::error::{Error, Result};
 use crate::jobs::compact::{CompactJob, CompactReport, CompactSummary};
@@ -44,6 +46,12 @@ pub(super) struct Args {
     /// Take a landing prefix that the table does not have yet into it
     #[arg(long)]
     add_landing: bool,
+    /// Leave small files as they are: `firelake merge` makes few of them
+    #[arg(long)]
+    no_merge: bool,
+    /// Take only this share of the landed objects, such as 3/8: for several machines at once
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Print a JSON object a table
     #[arg(long)]
     json: bool,
@@ -138,6 +146,8 @@ impl Args {
             lookback: span(self.lookback, table.lookback, LOOKBACK)?,
             add_landing: self.add_landing,
             batch: BatchLimits { bytes: self.batch_mib << 20, ..Default::default() },
+            merge: (!self.no_merge && table.merge.unwrap_or(true)).then(MergeLimits::default),
+            shard: self.shard,
             work: WorkLimits {
                 threads: self.threads.map_or(WorkLimits::default().threads, usize::from),
                 ..Default::default()
@@ -189,7 +199,11 @@ fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
         super::tell(error);
         code = worse(code, error.kind().exit_code());
     }
-    if !report.waiting.is_empty() {
+    if let Some(hold) = &report.hold {
+        eprintln!("error: {table}: on hold {}: nothing is compacted", since(hold));
+        eprintln!("hint: `firelake resume` when the cause is mended; {} until then", waits(report));
+        code = worse(code, 1);
+    } else if !report.waiting.is_empty() {
         tell_waiting(report);
         code = worse(code, 1);
     }
@@ -208,9 +222,7 @@ fn verdict(report: &CompactReport, max_rejected: Option<Share>) -> u8 {
 /// Objects whose records are not in the table, or not all of them, and that no later run will bring in: 1 where one is gone.
 fn tell_lost(report: &CompactReport) -> u8 {
     let table = &report.summary.table;
-    for url in &report.changed {
-        eprintln!("warning: {table}: {url} has another size than when it was compacted; it is not read again");
-    }
+    tell_changed(report);
     for url in &report.gone {
         eprintln!("error: {table}: {url} was deleted before it could be read: its records are not in the table");
         eprintln!("hint: put it back and the next run takes it; this is told once, the ledger remembers it");
@@ -218,8 +230,30 @@ fn tell_lost(report: &CompactReport) -> u8 {
     u8::from(!report.gone.is_empty())
 }
 
+fn tell_changed(report: &CompactReport) {
+    const SHOWN: usize = 3;
+    let (table, changed) = (&report.summary.table, &report.changed);
+    for url in changed.iter().take(SHOWN) {
+        eprintln!("warning: {table}: {url} was changed after it was compacted; it is not read again");
+    }
+    if changed.len() > SHOWN {
+        let more = counted((changed.len() - SHOWN) as u64, "object");
+        eprintln!(
+            "warning: {table}: and {more} more that {} changed since",
+            if changed.len() == SHOWN + 1 { "was" } else { "were" }
+        );
+    }
+}
+
 fn percent(share: f64) -> String {
     format!("{} %", (share * 1e6).round() / 1e4)
+}
+
+fn waits(report: &CompactReport) -> String {
+    match report.summary.objects_waiting {
+        1 => "1 object waits".into(),
+        n => format!("{} wait", counted(n, "object")),
+    }
 }
 
 fn tell_waiting(report: &CompactReport) {
@@ -245,18 +279,19 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     let s = &report.summary;
     let mut text = format!("{}.{}: ", s.database, s.table);
     match s.commits {
+        _ if s.hold.is_some() && s.objects == 0 => text.push_str("on hold, nothing is compacted"),
         _ if s.objects == 0 => text.push_str("nothing new to compact"),
         None => text.push_str("nothing new to compact"),
-        Some([first, last]) => {
-            let commits = if first == last { format!("commit {first}") } else { format!("commits {first} to {last}") };
+        Some(numbers) => {
             text += &format!(
-                "{} ({}) with {} into {} in {} ({}), {commits}, {:.1} s",
+                "{} ({}) with {} into {} in {} ({}), {}, {:.1} s",
                 counted(s.objects, "object"),
                 bytes(s.bytes_read),
                 counted(s.records_read, "record"),
                 counted(s.files_written, "file"),
                 counted(s.partitions, "partition"),
                 bytes(s.bytes_written),
+                commits(numbers),
                 took.as_secs_f64()
             );
             if s.records_rejected > 0 {
@@ -271,7 +306,11 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
             }
         }
     }
-    if s.objects == 0 && s.tables_made + s.partitions_moved > 0 {
+    if let Some(numbers) = s.merge_commits {
+        let merged = counted(s.files_merged, "file");
+        text += &format!("\n  {merged} merged into {}, {}", s.files_after_merge, commits(numbers));
+    }
+    if s.objects == 0 && s.merge_commits.is_none() && s.tables_made + s.partitions_moved > 0 {
         text += &format!(
             "\n  the catalog was behind, or changed by others: {} made, {} published again",
             counted(s.tables_made, "table"),

@@ -3,6 +3,7 @@
 use super::common::{LakeArgs, catalog};
 use crate::config::{CatalogKind, Config, EngineKind, Span};
 use crate::error::{Error, Result};
+use crate::ledger::AsOf;
 use crate::query::athena::{AthenaConfig, AthenaEngine, DEFAULT_WORKGROUP};
 use crate::query::local::{LocalConfig, LocalEngine, Reference};
 use crate::query::{Engine, Library};
@@ -37,6 +38,9 @@ pub(super) struct EngineArgs {
     /// A CSV file to join with, as a table of that name. May be repeated
     #[arg(long = "reference", value_name = "NAME=FILE")]
     references: Vec<String>,
+    /// Answer from what the lake's tables were after this commit, or at this time, as RFC 3339 or a date (local engine only)
+    #[arg(long, value_name = "COMMIT|TIME")]
+    as_of: Option<AsOf>,
     /// A folder of your own named queries [default: `folder` of [query] in firelake.toml]
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
@@ -54,6 +58,9 @@ impl EngineArgs {
             }
             EngineKind::Athena => {
                 only_for("local", "--reference", !self.references.is_empty())?;
+                only_for("local", "--as-of", self.as_of.is_some()).map_err(|error| {
+                    error.caused_by(Error::usage("Athena reads what the catalog points at, which is the newest state"))
+                })?;
                 only_for("local", "--catalog file", self.catalog == Some(CatalogKind::File))?;
                 Arc::new(AthenaEngine::new(self.athena(lake, config), lake.stores(config)).await?)
             }
@@ -84,6 +91,7 @@ impl EngineArgs {
             references,
             unpublished,
             aliases: self.aliases(),
+            as_of: self.as_of,
             catalog,
             stores,
         })

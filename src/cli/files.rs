@@ -4,6 +4,7 @@ use super::common::{LakeArgs, print};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::jobs::files::files;
+use crate::ledger::AsOf;
 
 #[derive(clap::Args)]
 #[command(
@@ -16,6 +17,9 @@ pub(super) struct Args {
     /// The table; NAME_rejected is the table of its rejected records [default: the only one of firelake.toml]
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
+    /// The files that were live after this commit, or at this time [default: those that are live now]
+    #[arg(long, value_name = "COMMIT|TIME")]
+    as_of: Option<AsOf>,
     /// Print a JSON object a file
     #[arg(long)]
     json: bool,
@@ -34,7 +38,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let only = || (config.table.len() == 1).then(|| config.table.keys().next().cloned()).flatten();
     let table = args.table.or_else(only).ok_or_else(|| which(&config))?;
     let lake = args.lake.lake(&config, &args.lake.stores(&config)).await?;
-    for file in files(&lake, &args.lake.database(&config), &table).await? {
+    for file in files(&lake, &args.lake.database(&config), &table, args.as_of).await? {
         match args.json {
             true => {
                 print(serde_json::to_string(&file).map_err(|e| Error::internal("cannot write JSON").caused_by(e))?)?

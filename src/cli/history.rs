@@ -3,8 +3,8 @@
 use super::common::{bytes, count, counted, print};
 use super::status::time;
 use super::tables::{Opened, TablesArgs, json_line};
-use crate::error::{Error, Result};
-use crate::jobs::history::{FileHistory, HistoryJob, ListedCommit, MadeFile, ObjectHistory};
+use crate::error::Result;
+use crate::jobs::history::{FileHistory, HistoryJob, ListedCommit, MadeFile, ObjectHistory, Step, What};
 use crate::ledger::Action;
 use crate::storage::Location;
 use crate::table::TableId;
@@ -36,17 +36,16 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     if args.object.is_none() && args.file.is_none() {
         return Ok(opened.each(async |table| list(&args, &job(&opened, table).await?).await).await);
     }
-    let [table] = &opened.tables[..] else {
-        let names: Vec<&str> = opened.tables.iter().map(TableId::table).collect();
-        return Err(Error::usage("which table?").hint(format!("pass --table with one of {}", names.join(", "))));
-    };
+    let table = opened.only()?;
     let job = job(&opened, table).await?;
     match (&args.object, &args.file) {
         (Some(object), _) => {
             let url = if object.contains("://") { object.clone() } else { Location::open(object)?.url() };
-            let history = job.object(&url).await?;
-            let named = Named { object: &url, history: &history };
-            tell(&args, table, &named, || object_lines(&url, &history))?;
+            let (history, way) = job.story(&url).await?;
+            let way = if way.len() > 1 { &way[..] } else { &[] };
+            let named = Named { object: &url, history: &history, way };
+            let lines = || [object_lines(&url, &history), way.iter().map(step_line).collect()].concat();
+            tell(&args, table, &named, lines)?;
         }
         (None, Some(file)) => {
             let history = job.file(file).await?;
@@ -80,12 +79,14 @@ async fn list(args: &Args, job: &HistoryJob) -> Result<u8> {
     Ok(0)
 }
 
-/// An object's history with its URL.
+/// An object's history with its URL, and its way where that has more than one step.
 #[derive(Serialize)]
 struct Named<'a> {
     object: &'a str,
     #[serde(flatten)]
     history: &'a ObjectHistory,
+    #[serde(skip_serializing_if = "<[Step]>::is_empty")]
+    way: &'a [Step],
 }
 
 fn tell(args: &Args, table: &TableId, history: &impl Serialize, lines: impl Fn() -> Vec<String>) -> Result<()> {
@@ -101,17 +102,44 @@ fn commit_line(c: &ListedCommit) -> String {
         Action::AddLanding => "one more landing prefix".into(),
         Action::Add => added(c),
         Action::Merge => format!("merged {} into {}", counted(c.removed, "file"), counted(c.files, "file")),
-        Action::Rebuild => format!("rebuilt: {}", added(c)),
-        Action::Rollback => {
-            format!("rolled back: {} out, {} back", counted(c.removed, "file"), counted(c.files, "file"))
+        Action::Rebuild => format!("rebuilt: {}{}", added(c), left_out(c)),
+        Action::Rollback => rolled_back(c),
+        Action::Resume => format!("resumed, which ends the hold of commit {}", c.resumes.unwrap_or_default()),
+        Action::Expire => {
+            let bound = c.expired_before.map(|bound| format!(" that ended by {}", time(bound))).unwrap_or_default();
+            format!("expired {} of partitions{bound}", counted(c.removed, "file"))
         }
-        Action::Resume => "resumed".into(),
-        Action::Expire => format!("expired {}", counted(c.removed, "file")),
-        Action::Condemn => "condemned what gc may delete".into(),
+        Action::Condemn => format!("condemned {}, deleted {}", counted(c.condemned, "folder"), count(c.deleted)),
         Action::Mark => "a mark of the store's clock".into(),
         Action::Evolve => "another schema".into(),
     };
     format!("  {:>6}  {}  {what}; by {}", c.commit, time(c.at), c.writer)
+}
+
+fn left_out(c: &ListedCommit) -> String {
+    if c.expired > 0 { format!("; {} expired and left out", count(c.expired)) } else { String::new() }
+}
+
+fn rolled_back(c: &ListedCommit) -> String {
+    format!(
+        "rolled back to commit {}: {} with {} out, {} back; on hold until resumed",
+        c.to.unwrap_or_default(),
+        counted(c.removed, "file"),
+        counted(c.taken_out, "object"),
+        counted(c.files, "file")
+    )
+}
+
+fn step_line(step: &Step) -> String {
+    let what = match &step.what {
+        What::Compacted { records } => format!("compacted, {}", counted(*records, "record")),
+        What::Rebuilt { records } => format!("read again, {}", counted(*records, "record")),
+        What::TakenOut { to } => format!("taken out by the rollback to commit {}", to.unwrap_or_default()),
+        What::BroughtBack { to } => format!("brought back by the rollback to commit {}", to.unwrap_or_default()),
+        What::Waits { reason } => format!("could not be read: {reason}"),
+        What::Gone => "given up: it was deleted before it could be read".into(),
+    };
+    format!("  {:>6}  {}  {what}", step.commit, time(step.at))
 }
 
 fn added(c: &ListedCommit) -> String {
@@ -182,8 +210,9 @@ fn file_lines(file: &FileHistory) -> Vec<String> {
         (false, None) => "not live".into(),
     };
     let attempt = file.attempt.map(|attempt| format!(", attempt {attempt}")).unwrap_or_default();
+    let back = file.brought_back_by.map(|by| format!(", brought back by commit {by}")).unwrap_or_default();
     let mut lines = vec![
-        format!("{}: {state}, added by commit {} at {}{attempt}", file.path, file.commit, time(file.at)),
+        format!("{}: {state}, added by commit {} at {}{attempt}{back}", file.path, file.commit, time(file.at)),
         format!(
             "  {} ({}) of {}",
             counted(file.rows, "row"),

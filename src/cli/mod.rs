@@ -1,18 +1,24 @@
 //! The command line: one file a subcommand. The only place that prints, reads the environment or the clock, or exits.
 
 mod catalog;
+mod change;
 mod common;
 mod compact;
 mod demo;
 mod engine;
+mod expire;
 mod files;
 mod gc;
 mod generate;
 mod history;
+mod merge;
 mod progress;
 mod queries;
 mod query;
+mod rebuild;
 mod report;
+mod resume;
+mod rollback;
 mod signals;
 mod status;
 mod tables;
@@ -41,6 +47,8 @@ A first look, with no AWS and no data of yours: firelake demo";
 enum Command {
     /// Turn landed JSON objects into Parquet, each record exactly once, and publish
     Compact(compact::Args),
+    /// Make few files of the many small ones that partitions collect; compact does that, too
+    Merge(merge::Args),
     /// Ask the lake a question in SQL, or by the name of a query
     Query(query::Args),
     /// List the named queries, or print the text of one
@@ -55,6 +63,14 @@ enum Command {
     History(history::Args),
     /// Check that a table is whole: ledger, files, landing zone, catalog
     Verify(verify::Args),
+    /// Go back to what a table was after an earlier commit, and hold it there
+    Rollback(rollback::Args),
+    /// End the hold of a rollback: compact takes again what it took out
+    Resume(resume::Args),
+    /// Read again what landed in some hours, and replace what was made of it
+    Rebuild(rebuild::Args),
+    /// Take out the partitions that are older than a span
+    Expire(expire::Args),
     /// Condemn what is out of use, and delete what was condemned long enough ago
     Gc(gc::Args),
     /// What the catalog says, what publishing would change, and what others changed
@@ -93,6 +109,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, engines: &Engines) -> Result<u8> {
     match command {
         Command::Compact(args) => compact::run(args).await,
+        Command::Merge(args) => merge::run(args).await,
         Command::Query(args) => query::run(args, engines).await,
         Command::Queries(args) => queries::run(args),
         Command::Report(args) => report::run(args, engines).await,
@@ -100,6 +117,10 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Status(args) => status::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Rollback(args) => rollback::run(args).await,
+        Command::Resume(args) => resume::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Expire(args) => expire::run(args).await,
         Command::Gc(args) => gc::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Generate(args) => generate::run(args).await,

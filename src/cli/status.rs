@@ -61,6 +61,9 @@ fn lines(s: &TableStatus) -> Vec<String> {
     );
     line("newest", newest_lines(s));
     line("landing", s.lag.as_ref().map_or("could not be listed".into(), lag));
+    if let Some(hold) = &s.hold {
+        line("on hold", format!("{}: firelake resume when the cause is mended", super::change::since(hold)));
+    }
     line("waiting", if s.objects_waiting == 0 { "nothing".into() } else { counted(s.objects_waiting, "object") });
     line("rejected", format!("{} ({:.2} %)", counted(s.records_rejected, "record"), s.rejected_share * 100.0));
     let merge = |n| if n == 0 { "nothing to do".into() } else { format!("{} due", counted(n, "partition")) };

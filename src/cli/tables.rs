@@ -53,6 +53,15 @@ impl TablesArgs {
 }
 
 impl Opened {
+    /// The one table that the command is for.
+    pub(super) fn only(&self) -> Result<&TableId> {
+        let [table] = &self.tables[..] else {
+            let names: Vec<&str> = self.tables.iter().map(TableId::table).collect();
+            return Err(Error::usage("which table?").hint(format!("pass --table with one of {}", names.join(", "))));
+        };
+        Ok(table)
+    }
+
     pub(super) fn of_table(&self, table: &TableId) -> TableConfig {
         self.config.table.get(table.table()).cloned().unwrap_or_default()
     }
@@ -106,6 +115,6 @@ pub(super) fn json_line(table: &TableId, rest: &impl Serialize) -> Result<String
     serde_json::to_string(&line).map_err(|e| Error::internal("cannot write JSON").caused_by(e))
 }
 
-fn span(span: Duration) -> Result<TimeDelta> {
+pub(super) fn span(span: Duration) -> Result<TimeDelta> {
     TimeDelta::from_std(span).map_err(|e| Error::usage(format!("a span of {span:?} is too long")).caused_by(e))
 }

@@ -5,19 +5,25 @@
 //! 3. attempt: read, decode, split by partition, sort, write, all under a fresh attempt.
 //! 4. Commit by [`Ledger::append`]: conditional create, read-back, rebase.
 //!
+//! Merging ([`MergeRun`]) is a commit of its own, after them.
+//!
 //! Lost a race: the attempt is abandoned, never deleted, and what is still to do is planned again.
 
 mod again;
 mod fetch;
+mod merge;
 mod order;
 mod plan;
+mod rebuild;
 mod split;
 mod thread;
 mod work;
 mod write;
 
 pub use again::{Again, read_again};
-pub use plan::{BatchLimits, Candidates, batches, candidates};
+pub use merge::{Merge, MergeLimits, MergeRun, Merged, merges};
+pub use plan::{BatchLimits, Candidates, Shard, batches, candidates};
+pub use rebuild::{Together, together, unreadable};
 pub use work::{Progress, WorkLimits};
 
 use crate::error::{Error, Kind, Result};
@@ -34,9 +40,12 @@ const REPLANS: usize = 20;
 /// How long listings may begin at the lookback: then every landed object is listed once.
 const FULL_LISTING_EVERY: TimeDelta = TimeDelta::days(1);
 
-/// Whether the last listing of every landed object is a day old, or there was none, or a clock was wrong then.
-pub fn full_listing_is_due(snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
-    snapshot.full_listing_at.is_none_or(|at| now < at || now - at >= FULL_LISTING_EVERY)
+/// Whether the last listing of every landed object, or of every one of the shard, is a day old, or there was none, or a clock was
+/// wrong then.
+pub fn full_listing_is_due(snapshot: &Snapshot, shard: Option<Shard>, now: DateTime<Utc>) -> bool {
+    let of_shard = shard.and_then(|shard| snapshot.shard_listings.get(&shard.to_string()).copied());
+    let recent = |at: DateTime<Utc>| at <= now && now - at < FULL_LISTING_EVERY;
+    ![snapshot.full_listing_at, of_shard].into_iter().flatten().any(recent)
 }
 
 /// What a run needs besides its objects.
@@ -51,12 +60,16 @@ pub struct Run<'a> {
     pub batch: BatchLimits,
     /// Threads and memory.
     pub work: WorkLimits,
+    /// The share of the landed objects that the run takes; none: all.
+    pub shard: Option<Shard>,
     /// The clock.
     pub now: DateTime<Utc>,
     /// Who writes, for people who read the ledger.
     pub writer: &'a str,
     /// Told as the work goes on.
     pub progress: &'a Progress,
+    /// Rows of partitions that end at this time or before are left out, and counted.
+    pub expired_before: Option<DateTime<Utc>>,
 }
 
 /// What a run has to do.
@@ -89,6 +102,9 @@ impl Run<'_> {
             let listed_at = listed_at.filter(|_| batches.peek().is_none());
             self.compact_batch(snapshot, batch, listed_at, &mut done).await?;
         }
+        if snapshot.hold.is_some() {
+            return Ok(done); // objects were left, so that nothing of the listing may be noted
+        }
         self.note(snapshot, work.gone, listed_at, &mut done).await?;
         Ok(done)
     }
@@ -101,11 +117,11 @@ impl Run<'_> {
         listed_at: Option<DateTime<Utc>>,
         done: &mut Done,
     ) -> Result<()> {
-        let full_listing_at = listed_at.filter(|_| full_listing_is_due(snapshot, self.now));
+        let full_listing_at = listed_at.filter(|_| full_listing_is_due(snapshot, self.shard, self.now));
         if gone.is_empty() && full_listing_at.is_none() {
             return Ok(());
         }
-        let commit = Commit { gone, full_listing_at, ..Commit::new(Action::Add, self.now, self.writer) };
+        let commit = Commit { gone, full_listing_at, ..self.blank() };
         self.append(snapshot, commit, done).await.map(drop)
     }
 
@@ -118,7 +134,7 @@ impl Run<'_> {
     ) -> Result<()> {
         for _ in 0..REPLANS {
             batch.retain(|object| !snapshot.compacted.contains_key(&object.url));
-            if batch.is_empty() {
+            if batch.is_empty() || snapshot.hold.is_some() {
                 return Ok(());
             }
             let attempt = work::attempt(self, &batch).await?;
@@ -156,8 +172,13 @@ impl Run<'_> {
             add: attempt.files,
             counts: attempt.counts,
             full_listing_at,
-            ..Commit::new(Action::Add, self.now, self.writer)
+            ..self.blank()
         }
+    }
+
+    fn blank(&self) -> Commit {
+        let shard = self.shard.map(|shard| shard.to_string());
+        Commit { shard, ..Commit::new(Action::Add, self.now, self.writer) }
     }
 }
 

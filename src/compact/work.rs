@@ -15,6 +15,7 @@ use crate::ledger::{Counts, DataFile, Input, Waiting};
 use crate::sabotage;
 use crate::storage::Fault;
 use crate::table::{FileSet, Partition, PartitionKey};
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, mpsc::SyncSender};
@@ -82,7 +83,14 @@ pub(super) async fn attempt(run: &Run<'_>, batch: &[LandedObject]) -> Result<Att
 }
 
 type Job = (usize, Result<Body>);
-type Outcome = (usize, Result<ObjectCounts, Failure>);
+type Outcome = (usize, Result<Read, Failure>);
+
+/// What was read of an object, to its end.
+struct Read {
+    counts: ObjectCounts,
+    /// Rows that were left out, because their partitions are expired.
+    expired: u64,
+}
 
 /// One attempt; the inner error is an object that spoilt it.
 async fn once(
@@ -91,7 +99,7 @@ async fn once(
     spoilt: &HashMap<usize, Error>,
 ) -> Result<Result<Attempt, (usize, Error)>> {
     let id = sabotage::attempt(Uuid::now_v7());
-    let writers = Writers::start(run, id)?;
+    let writers = Writers::start(run.table, run.schema, &run.work, id)?;
     let (send, receive) = mpsc::channel::<Job>(2);
     let receive = Arc::new(Mutex::new(receive));
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
@@ -99,6 +107,7 @@ async fn once(
         let worker = Worker {
             decoder: Decoder::new(run.schema)?,
             splitter: Splitter::new(run.schema.partitions.clone()),
+            expired: Expired { before: run.expired_before, keys: run.schema.partitions.clone() },
             to_writers: writers.senders(),
             progress: run.progress.clone(),
             objects: objects.clone(),
@@ -144,10 +153,10 @@ fn assemble(
     for (at, outcome) in outcomes {
         let object = &batch[at];
         match outcome {
-            Ok(counts) => {
+            Ok(read) => {
                 places.insert(at as u32, attempt.inputs.len() as u32);
-                attempt.count(&counts);
-                attempt.inputs.push(input(object, &counts));
+                attempt.count(&read, is_expired(run.expired_before, &[PartitionKey::by_day()], &day_of(object)));
+                attempt.inputs.push(input(object, &read.counts));
             }
             Err(Failure::Waits(error)) => {
                 attempt.waiting.push(Waiting {
@@ -170,11 +179,14 @@ fn assemble(
 }
 
 impl Attempt {
-    fn count(&mut self, object: &ObjectCounts) {
-        self.counts.records_read += object.records;
-        self.counts.records_rejected += object.rejected;
-        self.counts.rows_written += object.records - object.rejected;
-        self.counts.by_delivery += object.by_delivery;
+    fn count(&mut self, read: &Read, rejected_are_expired: bool) {
+        let Read { counts, expired } = read;
+        let (kept, left_out) = if rejected_are_expired { (0, counts.rejected) } else { (counts.rejected, 0) };
+        self.counts.records_read += counts.records;
+        self.counts.records_rejected += kept;
+        self.counts.rows_written += counts.records - counts.rejected - expired;
+        self.counts.by_delivery += counts.by_delivery;
+        self.counts.expired += expired + left_out;
     }
 }
 
@@ -189,10 +201,35 @@ fn input(object: &LandedObject, counts: &ObjectCounts) -> Input {
     }
 }
 
+/// Which partitions get no rows.
+struct Expired {
+    before: Option<DateTime<Utc>>,
+    keys: Vec<PartitionKey>,
+}
+
+impl Expired {
+    fn is(&self, set: FileSet, partition: &Partition) -> bool {
+        match set {
+            FileSet::Data => is_expired(self.before, &self.keys, partition),
+            FileSet::Rejected => is_expired(self.before, &[PartitionKey::by_day()], partition),
+        }
+    }
+}
+
+fn is_expired(before: Option<DateTime<Utc>>, keys: &[PartitionKey], partition: &Partition) -> bool {
+    before.zip(partition.end(keys)).is_some_and(|(before, end)| end <= before)
+}
+
+/// Where an object's rejected records go.
+fn day_of(object: &LandedObject) -> Partition {
+    Partition::of(&[PartitionKey::by_day()], object.delivered)
+}
+
 /// A thread that decodes.
 struct Worker {
     decoder: Decoder,
     splitter: Splitter,
+    expired: Expired,
     to_writers: Vec<SyncSender<Piece>>,
     progress: Progress,
     objects: Arc<Vec<LandedObject>>,
@@ -228,21 +265,21 @@ impl Worker {
         }
     }
 
-    fn object(&mut self, at: usize, body: Body) -> Result<ObjectCounts, Failure> {
+    fn object(&mut self, at: usize, body: Body) -> Result<Read, Failure> {
         let object = self.objects[at].clone();
-        let mut held = Held { input: at as u32, pieces: Vec::new(), rejected: Vec::new(), bytes: 0, handed_on: false };
+        let mut held = Held::new(at as u32);
         let result = self.decode(&object, body, &mut held);
         let result = result.and_then(|counts| {
             held.finish(&object)?;
-            held.hand_on(&self.to_writers)?;
-            Ok(counts)
+            held.hand_on(&self.to_writers, &self.expired)?;
+            Ok(Read { counts, expired: held.expired })
         });
         result.map_err(|error| failure(error, held.handed_on))
     }
 
     fn decode(&mut self, object: &LandedObject, body: Body, held: &mut Held) -> Result<ObjectCounts> {
         let mut plain = compression::plain(body, &object.url)?;
-        let Worker { decoder, splitter, to_writers, .. } = self;
+        let Worker { decoder, splitter, to_writers, expired, .. } = self;
         decoder.decode(&mut *plain, object.delivered, &mut |decoded| {
             match decoded {
                 Decoded::Rows(rows) => {
@@ -256,7 +293,7 @@ impl Worker {
                 }
             }
             match held.bytes > HELD {
-                true => held.finish(object).and_then(|()| held.hand_on(to_writers)),
+                true => held.finish(object).and_then(|()| held.hand_on(to_writers, expired)),
                 false => Ok(()),
             }
         })
@@ -270,9 +307,15 @@ struct Held {
     rejected: Vec<RejectedRecord>,
     bytes: usize,
     handed_on: bool,
+    /// Rows of the table that were left out.
+    expired: u64,
 }
 
 impl Held {
+    fn new(input: u32) -> Self {
+        Held { input, pieces: Vec::new(), rejected: Vec::new(), bytes: 0, handed_on: false, expired: 0 }
+    }
+
     fn push(&mut self, set: FileSet, partition: Partition, batch: arrow::array::RecordBatch) {
         self.bytes += batch.get_array_memory_size();
         self.pieces.push(Piece { set, partition, batch, input: self.input });
@@ -283,13 +326,17 @@ impl Held {
         if !self.rejected.is_empty() {
             let batch = rejected_batch(&object.url, &self.rejected)?;
             self.rejected.clear();
-            self.push(FileSet::Rejected, Partition::of(&[PartitionKey::by_day()], object.delivered), batch);
+            self.push(FileSet::Rejected, day_of(object), batch);
         }
         Ok(())
     }
 
-    fn hand_on(&mut self, to_writers: &[SyncSender<Piece>]) -> Result<()> {
+    fn hand_on(&mut self, to_writers: &[SyncSender<Piece>], expired: &Expired) -> Result<()> {
         for piece in self.pieces.drain(..) {
+            if expired.is(piece.set, &piece.partition) {
+                self.expired += if piece.set == FileSet::Data { piece.batch.num_rows() as u64 } else { 0 };
+                continue;
+            }
             self.handed_on = true;
             let writer = &to_writers[piece.writer(to_writers.len())];
             // A writer that is gone has failed; its own error is told by `Writers::finish`.

@@ -1,7 +1,7 @@
 //! Rows to Parquet files: a thread a share of the partitions. Rows wait in memory until they are many or memory is short,
 //! then they are sorted and become a row group.
 
-use super::Run;
+use super::WorkLimits;
 use super::order::order;
 use super::thread::{self, Running};
 use super::work::MOST_THREADS;
@@ -70,15 +70,15 @@ pub(super) struct Writers {
 }
 
 impl Writers {
-    pub(super) fn start(run: &Run<'_>, attempt: Uuid) -> Result<Self> {
+    pub(super) fn start(table: &Location, schema: &TableSchema, work: &WorkLimits, attempt: Uuid) -> Result<Self> {
         let numbers = Arc::new(AtomicU32::new(0));
-        let count = run.work.threads.clamp(1, MOST_THREADS);
+        let count = work.threads.clamp(1, MOST_THREADS);
         let start = |_| {
             let writer = Writer {
-                target: Target { table: run.table.clone(), attempt, numbers: numbers.clone() },
-                layouts: [Layout::data(run.schema), Layout::rejected()],
-                memory: run.work.memory / count,
-                open_files: (run.work.open_files / count).max(1),
+                target: Target { table: table.clone(), attempt, numbers: numbers.clone() },
+                layouts: [Layout::data(schema), Layout::rejected()],
+                memory: work.memory / count,
+                open_files: (work.open_files / count).max(1),
                 buffers: BTreeMap::new(),
                 open: HashMap::new(),
                 held: 0,

@@ -1,10 +1,13 @@
-//! The scheduled run of one table: list, compact, publish.
+//! The scheduled run of one table: list, compact, merge, publish.
 
 use super::listing::{Lister, Listing};
+use super::resume::Hold;
 use crate::catalog::{Catalog, Reach, publish};
-use crate::compact::{BatchLimits, Done, Progress, Run, Work, WorkLimits, candidates};
+use crate::compact::{
+    BatchLimits, Done, MergeLimits, MergeRun, Merged, Progress, Run, Shard, Work, WorkLimits, candidates,
+};
 use crate::decode::Decoder;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::{Action, Commit, Ledger, Pins, Snapshot, Waiting};
 use crate::storage::{Location, RequestCounts, Stores};
 use crate::table::{FileSet, TableId, TableSchema};
@@ -33,6 +36,10 @@ pub struct CompactJob {
     pub add_landing: bool,
     /// Bounds of batches.
     pub batch: BatchLimits,
+    /// When small files are merged after compacting; none: not at all.
+    pub merge: Option<MergeLimits>,
+    /// The share of the landed objects that this run takes, where several compact the table; none: all.
+    pub shard: Option<Shard>,
     /// Threads and memory.
     pub work: WorkLimits,
     /// Opens landing prefixes that only the ledger remembers, and counts requests.
@@ -77,6 +84,8 @@ pub struct CompactSummary {
     pub objects_gone: u64,
     /// Objects left for a later run because of `settle`.
     pub objects_settling: u64,
+    /// Objects that were changed after they were compacted. They are not read again.
+    pub objects_changed: u64,
     /// Landed bytes of `objects`.
     pub bytes_read: u64,
     /// Records in them.
@@ -93,6 +102,15 @@ pub struct CompactSummary {
     pub files_written: u64,
     /// Their size.
     pub bytes_written: u64,
+    /// The rollback that the table is on hold by: nothing is compacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<u64>,
+    /// First and last commit of merging; none where nothing was to merge.
+    pub merge_commits: Option<[u64; 2]>,
+    /// Files of both tables that merging replaced.
+    pub files_merged: u64,
+    /// By how many.
+    pub files_after_merge: u64,
     /// Whether the catalog says what the ledger says.
     pub published: bool,
     /// Tables of the catalog that were not there before, rejected records included.
@@ -110,9 +128,11 @@ pub struct CompactReport {
     pub summary: CompactSummary,
     /// What waits, and why.
     pub waiting: Vec<Waiting>,
+    /// Why nothing is compacted, where a rollback put the table on hold.
+    pub hold: Option<Hold>,
     /// Objects that waited and were deleted before they could be read: told once.
     pub gone: Vec<String>,
-    /// Objects that have another size than when they were compacted. They are not read again.
+    /// Objects that have another size than when they were compacted, or in S3 another etag. They are not read again.
     pub changed: Vec<String>,
     /// Things that are no errors but should not be missed.
     pub warnings: Vec<String>,
@@ -153,7 +173,7 @@ impl CompactJob {
             self.check_schema(state)?;
             self.check_landing(&ledger, state).await?;
         }
-        let listing = Lister { lookback: self.lookback, now: self.now }.list(&landing, snapshot.as_ref()).await?;
+        let listing = self.lister().list(&landing, snapshot.as_ref()).await?;
         if snapshot.is_none() && !listing.objects.is_empty() {
             snapshot = Some(self.create(&ledger, &landing).await?);
         }
@@ -168,6 +188,10 @@ impl CompactJob {
         Ok(report)
     }
 
+    fn lister(&self) -> Lister {
+        Lister { lookback: self.lookback, shard: self.shard, now: self.now }
+    }
+
     async fn compact(
         &self,
         folder: &Location,
@@ -179,9 +203,8 @@ impl CompactJob {
         let schema = snapshot.schema()?;
         let found = candidates(listing.objects, snapshot, self.settle, self.now);
         report.summary.objects_settling = found.settling as u64;
+        report.summary.objects_changed = found.changed.len() as u64;
         report.changed = found.changed;
-        report.summary.objects_gone = listing.gone.len() as u64;
-        report.gone = listing.gone.iter().map(|gone| gone.url.clone()).collect();
         (self.watch.planned)(found.objects.iter().map(|o| o.size).sum(), found.objects.len() as u64);
         let run = Run {
             table: folder,
@@ -189,19 +212,52 @@ impl CompactJob {
             schema: &schema,
             batch: self.batch,
             work: self.work,
+            shard: self.shard,
             now: self.now,
             writer: &self.writer,
             progress: &self.watch.progress,
+            expired_before: None,
         };
         let worth_noting = listing.full && listing.bounded_is_possible && found.settling == 0;
         let work = Work { objects: found.objects, gone: listing.gone, full_listing: worth_noting };
         let done = run.compact(snapshot, work).await?;
         report.add(&done);
+        report.hold = Hold::of(ledger, snapshot).await?;
+        report.summary.hold = snapshot.hold;
+        self.merge(folder, ledger, snapshot, report).await?;
         self.publish(folder, ledger, snapshot, report).await;
         self.checkpoint(ledger, snapshot, report).await;
-        report.waiting = snapshot.waiting.values().cloned().collect();
+        let of_shard = |waiting: &&Waiting| self.shard.is_none_or(|shard| shard.takes(&waiting.url));
+        report.waiting = snapshot.waiting.values().filter(of_shard).cloned().collect();
         report.summary.objects_waiting = report.waiting.len() as u64;
         Ok(())
+    }
+
+    /// A failure here costs later queries some time: what is compacted stands, and the next run merges. But of a ledger that
+    /// is not whole nobody must go on.
+    async fn merge(
+        &self,
+        folder: &Location,
+        ledger: &Ledger,
+        snapshot: &mut Snapshot,
+        report: &mut CompactReport,
+    ) -> Result<()> {
+        let Some(limits) = self.merge else { return Ok(()) };
+        let (table, work, shard, now, writer) = (folder, self.work, self.shard, self.now, &*self.writer);
+        let mut merged = Merged::default();
+        let outcome = MergeRun { table, ledger, work, limits, shard, now, writer }.merge(snapshot, &mut merged).await;
+        report.summary.merge_commits = merged.numbers();
+        report.summary.files_merged = merged.files_merged;
+        report.summary.files_after_merge = merged.files_written;
+        match outcome {
+            Err(error) if error.kind() != Kind::Ledger => {
+                let told =
+                    format!("small files are not merged, which a later run tries again: {}", error.chain().join(": "));
+                report.warnings.push(told);
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// A failure here costs nothing but time: the commits stand, and the next run publishes them.
@@ -380,6 +436,7 @@ impl CompactReport {
         let summary = &mut self.summary;
         let mut partitions = BTreeSet::new();
         for commit in &done.commits {
+            self.gone.extend(commit.gone.iter().map(|gone| gone.url.clone()));
             summary.objects += commit.inputs.len() as u64;
             summary.records_read += commit.counts.records_read;
             summary.rows_written += commit.counts.rows_written;
@@ -390,6 +447,7 @@ impl CompactReport {
             partitions
                 .extend(commit.add.iter().filter(|f| FileSet::of_path(&f.path) == FileSet::Data).map(|f| &f.partition));
         }
+        summary.objects_gone = self.gone.len() as u64;
         summary.partitions = partitions.len() as u64;
         summary.bytes_read = done.bytes_read;
         // A commit that only notes a full listing is none to speak of.

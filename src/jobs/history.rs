@@ -1,15 +1,20 @@
 //! What happened to a table: its commits, and where one object's records went or one file came from.
 
+mod way;
+
+pub use way::{Step, What};
+
 use super::status::no_table;
 use crate::error::{Error, Result};
 use crate::landing;
 use crate::ledger::{Action, Commit, DataFile, Input, Ledger, Snapshot, Waiting};
 use crate::storage::{Location, Stores};
-use crate::table::{FileSet, TableId};
+use crate::table::TableId;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use serde::Serialize;
 use uuid::Uuid;
+use way::Way;
 
 /// A table whose history is told.
 pub struct HistoryJob {
@@ -46,8 +51,33 @@ pub struct ListedCommit {
     pub removed: u64,
     /// Objects that it found unreadable.
     pub waiting: u64,
+    /// `rollback`: the commit whose state it brought back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+    /// `rollback`: objects that are no longer compacted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub taken_out: u64,
+    /// `resume`: the rollback whose hold ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u64>,
+    /// `expire`: the bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expired_before: Option<DateTime<Utc>>,
+    /// `rebuild`: rows and rejected records that it left out, because their partitions are expired.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub expired: u64,
+    /// `condemn`: folders that gc may delete later.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub condemned: u64,
+    /// `condemn`: folders that gc has deleted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deleted: u64,
     /// Who wrote it.
     pub writer: String,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What became of a landed object.
@@ -124,6 +154,9 @@ pub struct FileHistory {
     pub live: bool,
     /// The commit that replaced it.
     pub removed_by: Option<u64>,
+    /// The rollback that made it live again, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brought_back_by: Option<u64>,
     /// The objects that have records in it.
     pub inputs: Vec<String>,
 }
@@ -153,20 +186,38 @@ impl HistoryJob {
     /// # Errors
     /// Usage: there is no such table. Ledger, and those of the stores.
     pub async fn object(&self, url: &str) -> Result<ObjectHistory> {
+        Ok(self.story(url).await?.0)
+    }
+
+    /// What became of it, and what each commit did with it, newest first. Of an object that is compacted,
+    /// only commits since its delivery are read.
+    ///
+    /// # Errors
+    /// Those of [`object`](Self::object).
+    pub async fn story(&self, url: &str) -> Result<(ObjectHistory, Vec<Step>)> {
         let (ledger, snapshot) = self.load().await?;
-        if let Some(compacted) = snapshot.compacted.get(url) {
-            let number = compacted.commit;
-            let commit = ledger.commit(number).await?.ok_or_else(|| missing(&ledger, number))?;
-            return compacted_by(commit, url, &snapshot);
+        let compacted = snapshot.compacted.get(url);
+        let way = Way::of(&ledger, &snapshot, url, compacted.map(|compacted| compacted.delivered)).await?;
+        if compacted.is_some() {
+            let Some((commit, at, input)) = way.read else {
+                return Err(Error::internal(format!("no commit names {url}, which is compacted")));
+            };
+            return Ok((ObjectHistory::Compacted { commit, at, input, files: way.files }, way.steps));
         }
+        let gone = way.steps.iter().find(|step| step.what == What::Gone).map(|step| step.commit);
         if let Some(waiting) = snapshot.waiting.get(url) {
-            return Ok(ObjectHistory::Waiting { waiting: waiting.clone() });
+            return Ok((ObjectHistory::Waiting { waiting: waiting.clone() }, way.steps));
         }
         if let Some(landed) = self.landed(&snapshot, url).await? {
-            return Ok(landed);
+            return Ok((landed, way.steps));
         }
-        let gone = find(&ledger, &snapshot, |commit| commit.gone.iter().find(|gone| gone.url == url).cloned()).await?;
-        Ok(gone.map_or(ObjectHistory::Unknown, |(commit, gone)| ObjectHistory::Gone { commit: commit.number, gone }))
+        let gone = match gone {
+            Some(number) => ledger.commit(number).await?,
+            None => None,
+        };
+        let gone = gone.and_then(|commit| Some((commit.number, commit.gone.into_iter().find(|gone| gone.url == url)?)));
+        let state = gone.map_or(ObjectHistory::Unknown, |(commit, gone)| ObjectHistory::Gone { commit, gone });
+        Ok((state, way.steps))
     }
 
     async fn landed(&self, snapshot: &Snapshot, url: &str) -> Result<Option<ObjectHistory>> {
@@ -192,11 +243,10 @@ impl HistoryJob {
         let name = path.rsplit('/').next().unwrap_or(path);
         let named = |file: &DataFile| file.path.rsplit('/').next() == Some(name);
         let live = snapshot.files.iter().find(|(path, _)| path.rsplit('/').next() == Some(name));
+        let made = |commit: &Commit| commit.action != Action::Rollback && commit.add.iter().any(named);
         let found = match live {
-            Some((_, file)) => ledger.commit(file.commit).await?,
-            None => {
-                find(&ledger, &snapshot, |commit| commit.add.iter().any(named).then_some(())).await?.map(|(c, ())| c)
-            }
+            Some((_, file)) => ledger.commit(file.origin).await?,
+            None => find(&ledger, &snapshot, |commit| made(commit).then_some(())).await?.map(|(commit, ())| commit),
         };
         let found = found.and_then(|commit| Some((commit.add.iter().find(|file| named(file))?.clone(), commit)));
         let Some((file, commit)) = found else {
@@ -217,7 +267,8 @@ impl HistoryJob {
             bytes: file.bytes,
             live: live.is_some(),
             removed_by: removed_by.map(|(commit, ())| commit.number),
-            inputs: file.inputs.iter().filter_map(|at| Some(commit.inputs.get(*at as usize)?.url.clone())).collect(),
+            brought_back_by: live.filter(|(_, live)| live.commit != live.origin).map(|(_, live)| live.commit),
+            inputs: commit.inputs_of(&file).into_iter().map(str::to_owned).collect(),
             path: file.path,
         })
     }
@@ -252,21 +303,6 @@ fn missing(ledger: &Ledger, number: u64) -> Error {
         .hint("firelake verify says what is wrong with the ledger, and what to do")
 }
 
-fn compacted_by(commit: Commit, url: &str, snapshot: &Snapshot) -> Result<ObjectHistory> {
-    let at = commit.inputs.iter().position(|input| input.url == url);
-    let Some((at, input)) = at.and_then(|at| Some((at, commit.inputs.get(at)?.clone()))) else {
-        return Err(Error::internal(format!("commit {} does not name {url}", commit.number)));
-    };
-    let files = commit.add.iter().filter(|file| file.inputs.contains(&(at as u32))).map(|file| MadeFile {
-        path: file.path.clone(),
-        rejected: FileSet::of_path(&file.path) == FileSet::Rejected,
-        rows: file.rows,
-        inputs: file.inputs.len() as u64,
-        live: snapshot.files.contains_key(&file.path),
-    });
-    Ok(ObjectHistory::Compacted { commit: commit.number, at: commit.at, input, files: files.collect() })
-}
-
 impl From<&Commit> for ListedCommit {
     fn from(commit: &Commit) -> Self {
         ListedCommit {
@@ -280,6 +316,13 @@ impl From<&Commit> for ListedCommit {
             files: commit.add.len() as u64,
             removed: commit.remove.len() as u64,
             waiting: commit.waiting.len() as u64,
+            to: commit.to,
+            taken_out: commit.taken_out.len() as u64,
+            resumes: commit.resumes,
+            expired_before: commit.expired_before,
+            expired: commit.counts.expired,
+            condemned: commit.condemned.len() as u64,
+            deleted: commit.deleted.len() as u64,
             writer: commit.writer.clone(),
         }
     }

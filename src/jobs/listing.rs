@@ -1,12 +1,18 @@
 //! What a run lists of the landing zone: from the lookback on, or all of it.
 
-use crate::compact::full_listing_is_due;
+use crate::compact::{Shard, full_listing_is_due};
 use crate::error::Result;
 use crate::landing::{self, LandedObject, has_date_folders};
 use crate::ledger::{Snapshot, Waiting};
 use crate::storage::Location;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
 use std::collections::{BTreeSet, HashSet};
+
+/// Objects that wait and are looked at at once.
+const LOOKS: usize = 16;
+/// Where more objects wait, listing everything costs less than looking at each.
+const MOST_LOOKS: usize = 1_000;
 
 /// Why nothing waits for an object any more.
 const GONE: &str = "it was deleted before it could be read";
@@ -15,6 +21,8 @@ const GONE: &str = "it was deleted before it could be read";
 pub(super) struct Lister {
     /// How far back of the newest known delivery hour is listed.
     pub(super) lookback: TimeDelta,
+    /// The share of the objects that is asked for; none: all. A store lists all the same.
+    pub(super) shard: Option<Shard>,
     /// The clock: at least once a day all is listed.
     pub(super) now: DateTime<Utc>,
 }
@@ -38,8 +46,11 @@ impl Lister {
     /// Lists what may be new; objects that wait are looked at wherever they are.
     pub(super) async fn list(&self, landing: &[Location], snapshot: Option<&Snapshot>) -> Result<Listing> {
         let mut listing = Listing { full: true, bounded_is_possible: true, ..Default::default() };
+        let waiting: Vec<&str> = snapshot.iter().flat_map(|s| s.waiting.keys()).map(String::as_str).collect();
+        let waiting: Vec<&str> = waiting.into_iter().filter(|url| self.takes(url)).collect();
         for prefix in landing {
-            let from = snapshot.and_then(|snapshot| self.bound(prefix, snapshot));
+            let bounded = snapshot.filter(|_| waiting.len() <= MOST_LOOKS);
+            let from = bounded.and_then(|snapshot| self.bound(prefix, snapshot));
             listing.full &= from.is_none();
             let objects = landing::list(prefix, from).await?;
             let below = |o: &LandedObject| prefix.relative(&o.path).is_some_and(has_date_folders);
@@ -47,29 +58,42 @@ impl Lister {
             if objects.is_empty() {
                 listing.empty.insert(prefix.url());
             }
-            listing.objects.extend(objects);
+            listing.objects.extend(objects.into_iter().filter(|object| self.takes(&object.url)));
         }
-        self.list_waiting(landing, snapshot, &mut listing).await?;
+        self.list_waiting(landing, waiting, &mut listing).await;
         Ok(listing)
     }
 
-    async fn list_waiting(
-        &self,
-        landing: &[Location],
-        snapshot: Option<&Snapshot>,
-        listing: &mut Listing,
-    ) -> Result<()> {
+    fn takes(&self, url: &str) -> bool {
+        self.shard.is_none_or(|shard| shard.takes(url))
+    }
+
+    /// Of those that were not listed, what is still there. A listing of everything has told that already.
+    async fn list_waiting(&self, landing: &[Location], waiting: Vec<&str>, listing: &mut Listing) {
         let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
-        for url in snapshot.iter().flat_map(|snapshot| snapshot.waiting.keys()).filter(|url| !listed.contains(*url)) {
-            let prefix = landing.iter().find(|prefix| prefix.path_of(url).is_some());
-            let Some(prefix) = prefix else { continue };
-            match landing::head(prefix, url).await {
-                Ok(Some(object)) => listing.objects.push(object),
-                Ok(None) => listing.gone.push(Waiting { url: url.clone(), reason: GONE.into(), since: self.now }),
-                Err(_) => {} // it goes on waiting: one object must not block the rest
+        let full = listing.full;
+        let look = |url: &str| {
+            let (url, prefix) = (url.to_owned(), landing.iter().find(|prefix| prefix.path_of(url).is_some()));
+            async move {
+                let found = match prefix {
+                    Some(_) if full => Ok(None),
+                    Some(prefix) => landing::head(prefix, &url).await,
+                    None => return None,
+                };
+                Some((url, found))
+            }
+        };
+        let unlisted: Vec<_> = waiting.into_iter().filter(|url| !listed.contains(*url)).map(look).collect();
+        let mut looked = futures::stream::iter(unlisted).buffered(LOOKS);
+        while let Some(looked) = looked.next().await {
+            match looked {
+                Some((_, Ok(Some(object)))) => listing.objects.push(object),
+                Some((url, Ok(None))) => {
+                    listing.gone.push(Waiting { url, reason: GONE.into(), since: self.now });
+                }
+                Some((_, Err(_))) | None => {} // it goes on waiting: one object must not block the rest
             }
         }
-        Ok(())
     }
 
     /// The delivery hour to list from; `None` where all must be listed.
@@ -77,11 +101,12 @@ impl Lister {
         let newest = snapshot
             .compacted
             .iter()
+            .filter(|(url, _)| self.takes(url))
             .filter(|(url, _)| {
                 prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders))
             })
             .map(|(_, input)| input.delivered)
             .max()?;
-        (!full_listing_is_due(snapshot, self.now)).then(|| newest - self.lookback)
+        (!full_listing_is_due(snapshot, self.shard, self.now)).then(|| newest - self.lookback)
     }
 }

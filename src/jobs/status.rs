@@ -1,8 +1,9 @@
 //! How a table stands: what is in it, what has landed and is not in it, what waits, what is to be done.
 
 use super::listing::Lister;
+use super::resume::Hold;
 use crate::catalog::{Catalog, Changes, Reach, TableChange, plan};
-use crate::compact::candidates;
+use crate::compact::{MergeLimits, candidates, merges};
 use crate::error::{Error, Result};
 use crate::landing::LandedObject;
 use crate::ledger::{Ledger, LiveFile, Snapshot, Waiting};
@@ -15,12 +16,6 @@ use std::sync::Arc;
 
 /// How many objects that wait are named.
 const NAMED: usize = 10;
-/// Files of this size are what merging makes: they need none.
-const MERGED: u64 = 256 << 20;
-/// From so many small files on, a partition that still gets rows is due for merging, too.
-const OPEN_FILES: usize = 16;
-/// A partition is closed so long after its time is over.
-const CLOSED_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// What to look at.
 pub struct StatusJob {
@@ -67,6 +62,9 @@ pub struct TableStatus {
     pub newest_delivery: Option<DateTime<Utc>>,
     /// What has landed and is not compacted; none where the landing zone could not be listed.
     pub lag: Option<Lag>,
+    /// Why nothing is compacted, where a rollback put the table on hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Objects that could not be read and wait.
     pub objects_waiting: u64,
     /// The first of them, and why they wait.
@@ -75,7 +73,7 @@ pub struct TableStatus {
     pub records_rejected: u64,
     /// Their share of all records.
     pub rejected_share: f64,
-    /// Partitions with several small files: closed ones, and open ones from 16 files on.
+    /// Partitions whose small files the next run merges.
     pub partitions_to_merge: u64,
     /// Folders that `gc` has condemned and not yet found deleted.
     pub folders_condemned: u64,
@@ -101,9 +99,9 @@ pub struct Lag {
 }
 
 impl TableStatus {
-    /// Whether somebody should look: objects wait, or something could not be found out.
+    /// Whether somebody should look: the table is on hold, objects wait, or something could not be found out.
     pub fn needs_attention(&self) -> bool {
-        self.objects_waiting > 0 || !self.problems.is_empty()
+        self.hold.is_some() || self.objects_waiting > 0 || !self.problems.is_empty()
     }
 }
 
@@ -119,6 +117,7 @@ impl StatusJob {
         let schema = snapshot.schema()?;
         let mut status = self.of_snapshot(&snapshot, &schema);
         status.committed_at = ledger.commit(snapshot.head).await?.map(|commit| commit.at);
+        status.hold = Hold::of(&ledger, &snapshot).await?;
         status.records_rejected = rejected(&ledger, &snapshot).await?;
         status.rejected_share = share(status.records_rejected, status.rows);
         match self.lag(&snapshot).await {
@@ -146,6 +145,7 @@ impl StatusJob {
             newest_event: newest_event(&live, schema),
             newest_delivery: snapshot.newest_delivery(),
             lag: None,
+            hold: None,
             objects_waiting: snapshot.waiting.len() as u64,
             waiting: snapshot.waiting.values().take(NAMED).cloned().collect(),
             records_rejected: 0,
@@ -169,7 +169,8 @@ impl StatusJob {
             }
             landing.push(prefix);
         }
-        let listing = Lister { lookback: self.lookback, now: self.now }.list(&landing, Some(snapshot)).await?;
+        let listing =
+            Lister { lookback: self.lookback, shard: None, now: self.now }.list(&landing, Some(snapshot)).await?;
         let found = candidates(listing.objects, snapshot, self.settle, self.now);
         let new: Vec<&LandedObject> =
             found.objects.iter().filter(|object| !snapshot.waiting.contains_key(&object.url)).collect();
@@ -182,17 +183,8 @@ impl StatusJob {
     }
 
     fn to_merge(&self, snapshot: &Snapshot, keys: &[PartitionKey]) -> u64 {
-        let mut small: BTreeMap<(FileSet, &Partition), usize> = BTreeMap::new();
-        for (path, file) in snapshot.files.iter().filter(|(_, file)| file.bytes < MERGED) {
-            *small.entry((FileSet::of_path(path), &file.partition)).or_default() += 1;
-        }
-        let by_day = [PartitionKey::by_day()];
-        let is_due = |((set, partition), files): &(&(FileSet, &Partition), &usize)| {
-            let keys = if *set == FileSet::Data { keys } else { &by_day };
-            let closed = partition.end(keys).is_some_and(|end| end + CLOSED_AFTER <= self.now);
-            **files >= if closed { 2 } else { OPEN_FILES }
-        };
-        small.iter().filter(is_due).count() as u64
+        let due = merges(snapshot, keys, snapshot.head, None, self.now, &MergeLimits::default());
+        due.iter().map(|merge| (merge.set, &merge.partition)).collect::<BTreeSet<_>>().len() as u64
     }
 }
 
@@ -220,22 +212,37 @@ fn newest_event(live: &[&LiveFile], schema: &TableSchema) -> Option<String> {
     bounds.max().map(str::to_owned)
 }
 
-/// Records, not rows: a record of more than a chunk is several rows. Files know their largest chunk; where one has several,
-/// its commit's count is read.
+/// Records, not rows: a record of more than a chunk is several rows. Files know their largest chunk; where one has several, the
+/// counts of the inputs are read that its partition is made of. All rejected records of an input are in one partition.
 async fn rejected(ledger: &Ledger, snapshot: &Snapshot) -> Result<u64> {
-    let mut by_commit: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
-    for (_, file) in snapshot.live(FileSet::Rejected) {
-        let chunks = file.stats.get("chunk").and_then(|stats| stats.max.as_ref()?.as_u64());
-        let (rows, whole) = by_commit.entry(file.commit).or_insert((0, true));
-        *rows += file.rows;
-        *whole &= chunks == Some(0);
+    let mut by_partition: BTreeMap<&Partition, Vec<(&str, &LiveFile)>> = BTreeMap::new();
+    for (path, file) in snapshot.live(FileSet::Rejected) {
+        by_partition.entry(&file.partition).or_default().push((path, file));
+    }
+    let is_whole = |file: &LiveFile| file.stats.get("chunk").and_then(|c| c.max.as_ref()?.as_u64()) == Some(0);
+    let mut records = 0;
+    for files in by_partition.values() {
+        records += match files.iter().all(|(_, file)| is_whole(file)) {
+            true => files.iter().map(|(_, file)| file.rows).sum(),
+            false => rejected_of_inputs(ledger, snapshot, files).await?,
+        };
+    }
+    Ok(records)
+}
+
+async fn rejected_of_inputs(ledger: &Ledger, snapshot: &Snapshot, files: &[(&str, &LiveFile)]) -> Result<u64> {
+    let mut by_commit: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+    for (path, file) in files {
+        let Some(commit) = ledger.commit(file.origin).await? else { continue };
+        for url in commit.add.iter().filter(|file| file.path == *path).flat_map(|file| commit.inputs_of(file)) {
+            let compacted = snapshot.compacted.get(url).map_or(file.origin, |input| input.commit);
+            by_commit.entry(compacted).or_default().insert(url.to_owned());
+        }
     }
     let mut records = 0;
-    for (number, (rows, whole)) in by_commit {
-        records += match whole {
-            true => rows,
-            false => ledger.commit(number).await?.map_or(rows, |commit| commit.counts.records_rejected),
-        };
+    for (number, urls) in by_commit {
+        let inputs = ledger.commit(number).await?.map(|commit| commit.inputs).unwrap_or_default();
+        records += inputs.iter().filter(|input| urls.contains(&input.url)).map(|input| input.rejected).sum::<u64>();
     }
     Ok(records)
 }

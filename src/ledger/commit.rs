@@ -64,7 +64,7 @@ pub struct Commit {
     /// `evolve`: the schema from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<PinnedSchema>,
-    /// Landed objects whose records are in `add`; of a rollback, those that are compacted again.
+    /// Landed objects whose records are in `add`; of a rollback, those that are compacted again, or as another commit brought them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
     /// `merge`: URLs of the inputs, brought by earlier commits, whose records are in `add`.

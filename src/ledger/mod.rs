@@ -6,6 +6,7 @@
 //! - [`conflict`]: which winner makes my commit wrong. Pure.
 
 mod all;
+mod as_of;
 mod checkpoint;
 mod commit;
 mod conflict;
@@ -13,6 +14,7 @@ mod load;
 mod snapshot;
 mod store;
 
+pub use as_of::AsOf;
 pub use commit::{Action, ColumnStats, Commit, Counts, DataFile, Input, PinnedSchema, Pins, Waiting, attempt_of};
 pub use conflict::conflict;
 pub use snapshot::{CompactedInput, LiveFile, Snapshot};

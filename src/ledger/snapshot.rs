@@ -263,11 +263,12 @@ impl Snapshot {
 
     fn wrong_inputs(&self, commit: &Commit) -> Option<String> {
         let again = commit.action == Action::Rebuild;
+        let other = again || commit.action == Action::Rollback; // as an earlier commit brought it
         let mut brought = HashSet::new();
         for input in &commit.inputs {
             match self.compacted.get(&input.url) {
                 _ if broken(Broken::OverlapUnchecked) => {}
-                Some(earlier) if !again => {
+                Some(earlier) if !other => {
                     return Some(format!("{} is compacted already, by commit {}", input.url, earlier.commit));
                 }
                 None if again => return Some(format!("it rebuilds {}, which is not compacted", input.url)),

@@ -128,6 +128,8 @@ impl Hands {
             catalog: self.catalog.clone(),
             settle: TimeDelta::zero(),
             lookback: TimeDelta::hours(24),
+            merge: None,
+            shard: None,
             add_landing: false,
             batch: BatchLimits { objects: 2, ..BatchLimits::default() },
             work: WorkLimits { threads: 1, ..WorkLimits::default() },

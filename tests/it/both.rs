@@ -92,6 +92,7 @@ impl Published {
             database: self.database.clone(),
             references: Vec::new(),
             unpublished: Vec::new(),
+            as_of: None,
             aliases: Default::default(),
             catalog: Some(Arc::new(catalog)),
             stores: self.stores.clone(),

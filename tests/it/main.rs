@@ -8,7 +8,9 @@
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
+//! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
+//! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
 //! - [`gc`]: what is out of use is deleted a grace later, and nothing else.
 //! - [`aws`]: S3, Glue and Athena over real HTTP, against a stand-in that the tests start.
 
@@ -23,6 +25,8 @@ mod cli;
 mod columns;
 mod exactly_once;
 mod gc;
+mod merge;
+mod rollback;
 mod support;
 mod truth;
 mod verify;

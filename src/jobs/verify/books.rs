@@ -2,6 +2,7 @@
 //! ledger that is not whole, this goes on with what there is.
 
 use super::{Check, Verdict, VerifyReport, Watch};
+use crate::compact::Shard;
 use crate::error::{Kind, Result};
 use crate::ledger::{Action, Commit, DataFile, Input, Ledger, Pins, Waiting, attempt_of};
 use crate::table::FileSet;
@@ -25,21 +26,38 @@ pub(super) struct Books {
     pub(super) whole: bool,
     /// What the table is, where commit 0 could be read, with every landing prefix.
     pub(super) pins: Option<Pins>,
-    /// Live files by path, with the commit that added each.
+    /// Live files by path, with the commit of the attempt that made each.
     pub(super) files: BTreeMap<String, (u64, DataFile)>,
-    /// Compacted objects by URL, with the commit that brought each first.
+    /// Compacted objects by URL, with the commit whose attempt read each, or the rollback that brought it back.
     pub(super) inputs: HashMap<String, (u64, Input)>,
     /// Objects that wait.
     pub(super) waiting: BTreeMap<String, Waiting>,
+    /// The rollback that the table is on hold by.
+    pub(super) hold: Option<u64>,
+    /// Partitions that end at this time or before are expired.
+    pub(super) expired_before: Option<DateTime<Utc>>,
     /// When all was listed last.
     pub(super) full_listing_at: Option<DateTime<Utc>>,
+    /// When all of a shard was listed.
+    pub(super) shard_listings: Vec<(DateTime<Utc>, Shard)>,
     /// Commits that share files, by adding them and by removing them: pairs.
     pub(super) related: Vec<(u64, u64)>,
     /// Commits with an input that another commit has brought before.
     pub(super) doubled: BTreeSet<u64>,
-    /// Paths that were ever added, with the commit.
-    known: HashMap<String, u64>,
-    rows_written: u64,
+    /// Files that were ever added, by path.
+    known: HashMap<String, Known>,
+    /// Rows of compacted inputs that were expired.
+    expired: u64,
+    /// The same, after each commit that could be read.
+    expired_after: BTreeMap<u64, u64>,
+}
+
+/// A file as it was added first.
+struct Known {
+    commit: u64,
+    rows: u64,
+    bytes: u64,
+    inputs: Vec<u32>,
 }
 
 impl Books {
@@ -79,6 +97,12 @@ impl Books {
         self.known.keys().filter_map(|path| attempt_of(path)).collect()
     }
 
+    /// When everything among which `url` is was listed last.
+    pub(super) fn listed_at(&self, url: &str) -> Option<DateTime<Utc>> {
+        let of_shards = self.shard_listings.iter().filter(|(_, shard)| shard.takes(url)).map(|(at, _)| *at);
+        of_shards.chain(self.full_listing_at).max()
+    }
+
     /// Rows of the table in live files.
     pub(super) fn rows(&self) -> u64 {
         let data = self.files.values().filter(|(_, file)| FileSet::of_path(&file.path) == FileSet::Data);
@@ -87,20 +111,70 @@ impl Books {
 
     fn fold(&mut self, at: &str, commit: Commit, report: &mut VerifyReport) {
         self.read += 1;
-        self.rows_written += commit.counts.rows_written;
-        self.full_listing_at = commit.full_listing_at.or(self.full_listing_at);
+        match &commit.shard {
+            Some(shard) => self.shard_listings.extend(commit.full_listing_at.zip(shard.parse().ok())),
+            None => self.full_listing_at = commit.full_listing_at.or(self.full_listing_at),
+        }
         let mut wrong = |told: String| report.add(Verdict::Failed, Check::Ledger, at, told, FORGED);
         if (commit.action == Action::Create) != (commit.number == 0) || (commit.number == 0) != commit.pins.is_some() {
             wrong("a table is created by commit 0, and only by it".into());
         }
-        if commit.number == 0 {
-            self.pins = commit.pins.clone();
+        self.fold_action(&commit, &mut wrong);
+        self.fold_expired(&commit, &mut wrong);
+        self.fold_files(&commit, &mut wrong);
+        self.fold_inputs(commit, &mut wrong);
+    }
+
+    fn fold_action(&mut self, commit: &Commit, wrong: &mut dyn FnMut(String)) {
+        let brings = commit.has_files() || !commit.inputs.is_empty();
+        match commit.action {
+            Action::Create => self.pins = commit.pins.clone(),
+            Action::Add if brings && self.hold.is_some() && self.whole => wrong("the table was on hold".into()),
+            Action::Rollback => (self.hold, self.expired_before) = (Some(commit.number), commit.expired_before),
+            Action::Resume if self.whole && self.hold != commit.resumes => {
+                wrong("there is no hold of the rollback that it names".into());
+            }
+            Action::Resume => self.hold = None,
+            Action::Expire => self.expired_before = self.expired_before.max(commit.expired_before),
+            _ => {}
         }
         if let (Some(landing), Some(pins)) = (&commit.landing, &mut self.pins) {
             pins.landing.push(landing.clone());
         }
-        self.fold_files(&commit, &mut wrong);
-        self.fold_inputs(commit, &mut wrong);
+        if let (Some(schema), Some(pins)) = (&commit.schema, &mut self.pins) {
+            (pins.schema_name, pins.schema) = (schema.name.clone(), schema.text.clone());
+        }
+    }
+
+    /// Keeps count of the rows of compacted inputs that are in no file, because their partitions are expired.
+    fn fold_expired(&mut self, commit: &Commit, wrong: &mut dyn FnMut(String)) {
+        let live = |path: &String| self.files.get(path).map_or(0, |(_, file)| data_rows(file));
+        let removed: u64 = commit.remove.iter().map(live).sum();
+        match commit.action {
+            Action::Expire => self.expired += removed,
+            Action::Rollback => {
+                let then = commit.to.and_then(|to| self.expired_after.range(..=to).next_back());
+                self.expired = then.map_or(0, |(_, expired)| *expired);
+            }
+            Action::Rebuild => {
+                let before: u64 = commit
+                    .inputs
+                    .iter()
+                    .filter_map(|input| self.inputs.get(&input.url))
+                    .map(|(_, input)| rows_of(input))
+                    .sum();
+                let given: u64 = commit.inputs.iter().map(rows_of).sum();
+                match before.checked_sub(removed).and_then(|earlier| self.expired.checked_sub(earlier)) {
+                    Some(others) => self.expired = others + given.saturating_sub(commit.counts.rows_written),
+                    None if self.whole => {
+                        wrong(format!("it replaces {removed} rows, and the objects that it reads again gave {before}"));
+                    }
+                    None => {}
+                }
+            }
+            _ => {}
+        }
+        self.expired_after.insert(commit.number, self.expired);
     }
 
     fn fold_files(&mut self, commit: &Commit, wrong: &mut dyn FnMut(String)) {
@@ -111,45 +185,103 @@ impl Books {
                 None => {} // a commit that is missing may have added it
             }
         }
-        if !commit.add.is_empty() && commit.attempt.is_none() {
+        if !commit.add.is_empty() && commit.attempt.is_none() && commit.action != Action::Rollback {
             wrong("it adds files of no attempt".into());
         }
         for file in &commit.add {
-            if let Some(by) = self.known.insert(file.path.clone(), commit.number) {
-                wrong(format!("it adds {} a second time, after commit {by}", file.path));
+            match commit.action {
+                Action::Rollback => self.bring_back(commit.number, file, wrong),
+                _ => self.add_file(commit, file, wrong),
             }
-            let places = commit.inputs.len() as u32;
-            if file.inputs.iter().any(|place| *place >= places) {
-                wrong(format!("{} is made of more inputs than it names", file.path));
-            }
-            self.files.insert(file.path.clone(), (commit.number, file.clone()));
         }
     }
 
+    fn add_file(&mut self, commit: &Commit, file: &DataFile, wrong: &mut dyn FnMut(String)) {
+        let Commit { number, .. } = *commit;
+        let known = Known { commit: number, rows: file.rows, bytes: file.bytes, inputs: file.inputs.clone() };
+        if let Some(Known { commit: by, .. }) = self.known.insert(file.path.clone(), known) {
+            wrong(format!("it adds {} a second time, after commit {by}", file.path));
+        }
+        let places = if commit.sources.is_empty() { commit.inputs.len() } else { commit.sources.len() };
+        if file.inputs.iter().any(|place| *place as usize >= places) {
+            wrong(format!("{} is made of more inputs than it names", file.path));
+        }
+        self.files.insert(file.path.clone(), (number, file.clone()));
+    }
+
+    /// A file that was live before, as it was.
+    fn bring_back(&mut self, number: u64, file: &DataFile, wrong: &mut dyn FnMut(String)) {
+        let (origin, inputs) = match self.known.get(&file.path) {
+            Some(known) => {
+                if (known.rows, known.bytes, Some(known.commit)) != (file.rows, file.bytes, file.origin) {
+                    wrong(format!("it brings {} back otherwise than commit {} added it", file.path, known.commit));
+                }
+                (known.commit, known.inputs.clone())
+            }
+            None => {
+                if self.whole {
+                    wrong(format!("it brings {} back, which never was live", file.path));
+                }
+                (file.origin.unwrap_or(number), Vec::new())
+            }
+        };
+        let live = DataFile { inputs, ..file.clone() };
+        if self.files.insert(file.path.clone(), (origin, live)).is_some() {
+            wrong(format!("it brings {} back, which is live", file.path));
+        }
+        self.related.push((origin, number));
+    }
+
     fn fold_inputs(&mut self, commit: Commit, wrong: &mut dyn FnMut(String)) {
-        let number = commit.number;
+        let (number, action) = (commit.number, commit.action);
         for input in commit.inputs {
             self.waiting.remove(&input.url);
             match self.inputs.get(&input.url) {
-                Some((by, _)) => {
+                Some((by, _)) if action == Action::Add => {
                     wrong(format!("it brings {} a second time, after commit {by}: its records count twice", input.url));
                     self.doubled.insert(number);
+                    continue;
                 }
-                None => _ = self.inputs.insert(input.url.clone(), (number, input)),
+                Some((by, _)) => self.related.push((*by, number)),
+                None if action == Action::Rebuild && self.whole => {
+                    wrong(format!("it reads {} again, which is not compacted", input.url));
+                }
+                _ => {}
             }
+            self.inputs.insert(input.url.clone(), (number, input));
         }
         commit.gone.iter().for_each(|gone| _ = self.waiting.remove(&gone.url));
+        for url in commit.taken_out {
+            if self.inputs.remove(&url).is_none() && self.whole {
+                wrong(format!("it takes {url} out, which is not compacted"));
+            }
+            let waiting =
+                Waiting { url: url.clone(), reason: format!("commit {number} took it out"), since: commit.at };
+            self.waiting.insert(url, waiting);
+        }
         let waits = commit.waiting.into_iter().filter(|waiting| !self.inputs.contains_key(&waiting.url));
         self.waiting.extend(waits.map(|waiting| (waiting.url.clone(), waiting)).collect::<Vec<_>>());
     }
 
-    /// Each commit's own counts were checked when it was read; a replaced file's rows are in what replaced it.
+    /// Each commit's own counts were checked when it was read. Whatever replaced files since: what the compacted inputs gave is
+    /// live, rejected, or expired.
     fn add_up(&self, ledger: &Ledger, report: &mut VerifyReport) {
-        let (live, written) = (self.rows(), self.rows_written);
-        if self.whole && live != written {
-            let told = format!("all commits together wrote {written} rows, and the live files have {live}");
+        let (live, given): (u64, u64) = (self.rows(), self.inputs.values().map(|(_, input)| rows_of(input)).sum());
+        if self.whole && live + self.expired != given {
+            let expired = if self.expired > 0 { format!(", {} expired", self.expired) } else { String::new() };
+            let told =
+                format!("all compacted objects together gave {given} rows, and the live files have {live}{expired}");
             let at = format!("commits 0 to {}", self.head.unwrap_or(0));
             report.add(Verdict::Failed, Check::Ledger, format!("{at} of {}", ledger.url()), told, FORGED);
         }
     }
+}
+
+fn data_rows(file: &DataFile) -> u64 {
+    if FileSet::of_path(&file.path) == FileSet::Data { file.rows } else { 0 }
+}
+
+/// The rows that an object gave.
+fn rows_of(input: &Input) -> u64 {
+    input.records.saturating_sub(input.rejected)
 }

@@ -5,7 +5,8 @@
 //! as often each; that other rows give the same sum by accident has a chance of one in 2^64. Memory does not grow with the
 //! table: a batch of rows of each commit that is read at once, and of a file the whole, where it is not on a local disk.
 //!
-//! The unit is a commit; commits whose files were replaced by others' are compared together with those.
+//! The unit is a commit; commits whose files were replaced by others' (a merge) are compared together with those. Where inputs of
+//! such a group are gone, the partitions without rows of theirs are compared all the same.
 
 use super::books::Books;
 use super::landed::Landed;
@@ -13,28 +14,34 @@ use super::{Check, Verdict, VerifyJob, VerifyReport, counted};
 use crate::compact::{Again, read_again};
 use crate::error::{Error, Result};
 use crate::landing::LandedObject;
-use crate::ledger::{DataFile, Input};
+use crate::ledger::{DataFile, Input, Ledger};
 use crate::storage::Location;
-use crate::table::{FileSet, Partition, TableSchema};
+use crate::table::{FileSet, Partition, PartitionKey, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use object_store::{GetResultPayload, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hasher;
 use std::sync::Arc;
 
 const OTHER_ROWS: &str = "restore the files from a backup or older versions; firelake history says which they are";
 
 /// Rows and the sum of their hashes, by partition.
-type Sums = BTreeMap<(FileSet, Partition), Sum>;
+type Sums = BTreeMap<Place, Sum>;
+type Place = (FileSet, Partition);
+
+fn place(file: &DataFile) -> Place {
+    (FileSet::of_path(&file.path), file.partition.clone())
+}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Sum {
@@ -74,7 +81,7 @@ pub(super) async fn check(
         let (schema, landed) = (&schema, &landed);
         async move {
             let mut found = VerifyReport::default();
-            let outcome = group.check(schema, folder, landed, &mut found).await;
+            let outcome = group.check(schema, books.expired_before, folder, landed, &mut found).await;
             let records = outcome.unwrap_or_else(|error| {
                 found.unchecked(Check::Content, group.name(), &error);
                 0
@@ -138,6 +145,7 @@ impl Group<'_> {
     async fn check(
         &self,
         schema: &TableSchema,
+        expired_before: Option<DateTime<Utc>>,
         folder: &Location,
         landed: &HashMap<String, LandedObject>,
         report: &mut VerifyReport,
@@ -148,26 +156,50 @@ impl Group<'_> {
         let expired = self.inputs.len() - again.len();
         if expired > 0 {
             let all = counted(self.inputs.len(), "input");
-            let told = format!("its rows cannot be compared: gone or changed are {expired} of its {all}");
+            let told = format!("not all of its rows can be compared: gone or changed are {expired} of its {all}");
             report.add(Verdict::Note, Check::Content, self.name(), told, "nothing to do: what landed has expired");
         }
         let delivered =
             |(input, object): &(&Input, LandedObject)| LandedObject { delivered: input.delivered, ..object.clone() };
         let objects = again.iter().map(delivered).collect();
         let read = read_again(schema, objects, Reading::new(), Reading::take).await?;
-        let mut sound = expired == 0;
+        let mut sound = true;
         for ((input, _), end) in again.iter().zip(&read.ends) {
             sound &= compare_counts(input, end, report);
         }
         if sound {
-            self.compare_rows(folder, &read.sums, report).await?;
+            let kept = |place: &Place| !is_expired(expired_before, schema, place);
+            let read_again: HashSet<&str> = again.iter().map(|(input, _)| input.url.as_str()).collect();
+            let left = if expired > 0 { self.not_comparable(folder, &read_again).await? } else { BTreeSet::new() };
+            self.compare_rows(folder, &read.sums, |place| kept(place) && !left.contains(place), report).await?;
         }
         Ok(again.iter().map(|(input, _)| input.records).sum())
     }
 
-    async fn compare_rows(&self, folder: &Location, expected: &Sums, report: &mut VerifyReport) -> Result<()> {
+    /// Where files have rows of inputs that could not be read again.
+    async fn not_comparable(&self, folder: &Location, read_again: &HashSet<&str>) -> Result<BTreeSet<Place>> {
+        let (ledger, mut left) = (Ledger::new(folder), BTreeSet::new());
+        for number in &self.commits {
+            let Some(commit) = ledger.commit(*number).await? else { continue };
+            let made: HashMap<&str, &DataFile> = commit.add.iter().map(|file| (file.path.as_str(), file)).collect();
+            for file in self.files.iter().filter_map(|file| made.get(file.path.as_str())) {
+                if commit.inputs_of(file).iter().any(|url| !read_again.contains(url)) {
+                    left.insert(place(file));
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    async fn compare_rows(
+        &self,
+        folder: &Location,
+        expected: &Sums,
+        compared: impl Fn(&Place) -> bool,
+        report: &mut VerifyReport,
+    ) -> Result<()> {
         let mut found = Sums::new();
-        for file in &self.files {
+        for file in self.files.iter().filter(|file| compared(&place(file))) {
             let sum = match sum_of_file(folder, file).await? {
                 Ok(sum) => sum,
                 Err(damage) => {
@@ -177,10 +209,10 @@ impl Group<'_> {
                     return Ok(());
                 }
             };
-            found.entry((FileSet::of_path(&file.path), file.partition.clone())).or_default().add(sum);
+            found.entry(place(file)).or_default().add(sum);
         }
         let places: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
-        for place in places {
+        for place in places.into_iter().filter(|place| compared(place)) {
             let (wants, has) =
                 (expected.get(place).copied().unwrap_or_default(), found.get(place).copied().unwrap_or_default());
             if wants != has {
@@ -190,6 +222,13 @@ impl Group<'_> {
         }
         Ok(())
     }
+}
+
+/// What is left of an expired partition came after its end: the inputs give more rows than the files hold.
+fn is_expired(before: Option<DateTime<Utc>>, schema: &TableSchema, (set, partition): &(FileSet, Partition)) -> bool {
+    let by_day = [PartitionKey::by_day()];
+    let keys = if *set == FileSet::Data { &schema.partitions[..] } else { &by_day };
+    before.zip(partition.end(keys)).is_some_and(|(before, end)| end <= before)
 }
 
 fn difference(wants: Sum, has: Sum) -> String {

@@ -104,7 +104,7 @@ fn not_yet(prefix: &Location, objects: &[&LandedObject], report: &mut VerifyRepo
 fn overlooked(books: &Books, objects: &[&LandedObject], report: &mut VerifyReport) {
     for object in objects {
         let delivered = object.delivered.format("%Y-%m-%d %H:%M:%S");
-        let (verdict, told) = match books.full_listing_at {
+        let (verdict, told) = match books.listed_at(&object.url) {
             Some(at) if object.last_modified < at => (
                 Verdict::Failed,
                 format!(
@@ -125,7 +125,10 @@ fn overlooked(books: &Books, objects: &[&LandedObject], report: &mut VerifyRepor
 }
 
 fn waiting(books: &Books, report: &mut VerifyReport) {
-    if !books.waiting.is_empty() {
+    if let Some(hold) = books.hold {
+        let told = format!("on hold since commit {hold}, a rollback: {} wait", counted(books.waiting.len(), "object"));
+        report.add(Verdict::Note, Check::Landing, "waiting", told, "firelake resume, when the cause is mended");
+    } else if !books.waiting.is_empty() {
         let told = format!("could not be read yet: {}", counted(books.waiting.len(), "object"));
         let hint = "firelake status names them, and why; each run of compact tries them again";
         report.add(Verdict::Note, Check::Landing, "waiting", told, hint);

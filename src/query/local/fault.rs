@@ -39,8 +39,13 @@ pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
         None if is_of_file(&error) => format!("cannot read a data file: {what}"),
         None => return Error::query(what),
     };
-    Error::storage(message).hint("restore the file from a backup; the landed objects still hold its records")
+    let is_gone = what.contains("Object at location ") && what.contains(" not found");
+    let whole = "restore the file from a backup; the landed objects still hold its records";
+    Error::storage(message).hint(if is_gone { DELETED } else { whole })
 }
+
+const DELETED: &str = "with --as-of: gc has deleted files of that state, choose a later one. Else restore the file from a backup; \
+                       the landed objects still hold its records";
 
 /// What firelake itself, or a service of AWS, said on the way: it says it better.
 fn ours(error: &DataFusionError) -> Option<Error> {

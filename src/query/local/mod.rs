@@ -16,6 +16,7 @@ mod words;
 use super::{Answer, Bound, Engine, ParamType, Value, read_only};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::ledger::AsOf;
 use crate::storage::{Location, Stores};
 use crate::table::ReferenceCsv;
 use datafusion::common::ParamValues;
@@ -50,6 +51,8 @@ pub struct LocalConfig {
     pub unpublished: Vec<Reference>,
     /// Names that stand for another table of the database: `access` → what `--table` says.
     pub aliases: BTreeMap<String, String>,
+    /// The state of the lake's tables that is meant; none: the newest.
+    pub as_of: Option<AsOf>,
     /// Where tables are looked up that the lake has no ledger of.
     pub catalog: Option<Arc<dyn Catalog>>,
     /// Opens what that catalog names.

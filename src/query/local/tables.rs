@@ -4,7 +4,7 @@ use super::lake_table::LakeTable;
 use super::readers::Opened;
 use super::{LocalConfig, foreign, reference};
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, Snapshot};
+use crate::ledger::{AsOf, Ledger, Snapshot};
 use crate::query::suggest::nearest;
 use crate::storage::Location;
 use crate::table::FileSet;
@@ -89,11 +89,22 @@ impl<'a> Tables<'a> {
             return Ok(Some(table));
         }
         if let Some(table) = foreign::find(self.config, database, name).await? {
-            return Ok(Some(table));
+            return self.only_now(name).map(|()| Some(table));
         }
         match self.config.unpublished.iter().find(|reference| is_default && reference.name == *name) {
             Some(reference) => Ok(Some(Arc::new(reference::load(reference).await?))),
             None => Ok(None),
+        }
+    }
+
+    /// Only a ledger tells what a table was.
+    fn only_now(&self, name: &str) -> Result<()> {
+        match self.config.as_of {
+            None => Ok(()),
+            Some(as_of) => Err(Error::usage(format!(
+                "the table {name} is none of firelake's, so nothing tells what it was as of {as_of}"
+            ))
+            .hint("leave --as-of away, or leave that table out of the query")),
         }
     }
 
@@ -122,9 +133,25 @@ impl<'a> Tables<'a> {
         if let Some(loaded) = self.snapshots.get(&url) {
             return Ok(loaded.clone());
         }
-        let snapshot = self.newest(folder, &url).await?.map(Arc::new);
+        let snapshot = match self.config.as_of {
+            Some(as_of) => self.earlier(folder, as_of).await?,
+            None => self.newest(folder, &url).await?,
+        };
+        let snapshot = snapshot.map(Arc::new);
         self.snapshots.insert(url, snapshot.clone());
         Ok(snapshot)
+    }
+
+    async fn earlier(&self, folder: &Location, as_of: AsOf) -> Result<Option<Snapshot>> {
+        let snapshot = Ledger::new(folder).load_as_of(as_of).await?;
+        let another = self.snapshots.values().flatten().next();
+        match (as_of, &snapshot, another) {
+            (AsOf::Commit(_), Some(_), Some(_)) => {
+                Err(Error::usage(format!("the query reads several tables, and {as_of} is of one"))
+                    .hint("each table counts its own commits: pass --as-of with a time"))
+            }
+            _ => Ok(snapshot),
+        }
     }
 
     async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Snapshot>> {

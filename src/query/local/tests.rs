@@ -135,6 +135,7 @@ impl Lake {
             database: "logs".into(),
             references: vec![Reference { name: "hosts".into(), folder, key: "hosts.csv".into() }],
             unpublished: Vec::new(),
+            as_of: None,
             aliases: BTreeMap::new(),
             catalog: None,
             stores: Default::default(),

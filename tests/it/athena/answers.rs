@@ -40,6 +40,7 @@ fn scalars_have_the_types_and_values_that_the_local_engine_gives() {
             database: "logs".into(),
             references: Vec::new(),
             unpublished: Vec::new(),
+            as_of: None,
             aliases: Default::default(),
             catalog: None,
             stores: Stores::default(),

@@ -13,6 +13,7 @@ fn help_of_the_program() {
 
         Commands:
           compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
+          merge     Make few files of the many small ones that partitions collect; compact does that, too
           query     Ask the lake a question in SQL, or by the name of a query
           queries   List the named queries, or print the text of one
           report    Run queries and check what they expect of their answers, for CI
@@ -21,6 +22,10 @@ fn help_of_the_program() {
           history   What happened to a table: its commits, where an object's records went, where a file came
                     from
           verify    Check that a table is whole: ledger, files, landing zone, catalog
+          rollback  Go back to what a table was after an earlier commit, and hold it there
+          resume    End the hold of a rollback: compact takes again what it took out
+          rebuild   Read again what landed in some hours, and replace what was made of it
+          expire    Take out the partitions that are older than a span
           gc        Condemn what is out of use, and delete what was condemned long enough ago
           catalog   What the catalog says, what publishing would change, and what others changed
           generate  Write a made-up access log as Firehose would deliver it
@@ -93,6 +98,12 @@ fn help_of_compact() {
 
               --add-landing
                   Take a landing prefix that the table does not have yet into it
+
+              --no-merge
+                  Leave small files as they are: `firelake merge` makes few of them
+
+              --shard <I/N>
+                  Take only this share of the landed objects, such as 3/8: for several machines at once
 
               --json
                   Print a JSON object a table
@@ -172,6 +183,10 @@ fn help_of_query() {
 
               --reference <NAME=FILE>
                   A CSV file to join with, as a table of that name. May be repeated
+
+              --as-of <COMMIT|TIME>
+                  Answer from what the lake's tables were after this commit, or at this time, as RFC 3339 or
+                  a date (local engine only)
 
               --queries <DIR>
                   A folder of your own named queries [default: `folder` of [query] in firelake.toml]
@@ -259,6 +274,10 @@ fn help_of_report() {
 
               --reference <NAME=FILE>
                   A CSV file to join with, as a table of that name. May be repeated
+
+              --as-of <COMMIT|TIME>
+                  Answer from what the lake's tables were after this commit, or at this time, as RFC 3339 or
+                  a date (local engine only)
 
               --queries <DIR>
                   A folder of your own named queries [default: `folder` of [query] in firelake.toml]

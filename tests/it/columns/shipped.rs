@@ -150,3 +150,38 @@ fn envelopes_are_counted_by_their_events() {
     assert_eq!(rejected, expected);
     sandbox.ok("verify --lake lake --table cloudwatch_logs --deep");
 }
+
+/// Answers to the named queries of these tables, and that a parameter leaves one company.
+#[test]
+fn the_questions_people_ask_of_them() {
+    let sandbox = Sandbox::new();
+    for (schema, object) in samples() {
+        sandbox.write(&format!("landing/{schema}/2026/11/20/22/x"), object);
+        sandbox.ok(&format!("compact --lake lake --landing landing/{schema} --schema {schema}"));
+    }
+    for (query, expected) in [
+        (
+            "slowest_operations",
+            "company_id,operation,requests,mean_seconds,longest_seconds,server_errors\nc-18,OrderList,1,12.5,12.5,1\nc-17,OrderList,2,0.5,0.75,0\n",
+        ),
+        (
+            "slowest_operations --param company=c-17",
+            "company_id,operation,requests,mean_seconds,longest_seconds,server_errors\nc-17,OrderList,2,0.5,0.75,0\n",
+        ),
+        (
+            "systems_and_agents --param top=1",
+            "operating_system,agent,requests,clients\nAndroid,Mozilla/5.0 (Linux; Android 14; Pixel 8),1,1\n",
+        ),
+        (
+            "waf_blocks_by_rule",
+            "rule,rule_type,blocked,clients,countries,latest\nAWS-AWSManagedRulesSQLiRuleSet,MANAGED_RULE_GROUP,1,1,1,2026-11-20 09:05:00.123\nrate-limit,RATE_BASED,1,1,0,2026-11-20 09:05:01.000\n",
+        ),
+        (
+            "flow_top_talkers",
+            "src_addr,dst_addr,dst_port,bytes,packets,flows\n172.31.16.139,172.31.16.21,22,4249,20,1\n2001:db8::1,2001:db8::2,0,64,1,1\n",
+        ),
+        ("flow_rejected_ports", "dst_port,protocol,flows,sources,packets\n3389,6,1,1,20\n"),
+    ] {
+        assert_eq!(sandbox.ok(&format!("query --lake lake --format csv {query}")).stdout, expected, "{query}");
+    }
+}

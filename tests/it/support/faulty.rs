@@ -43,14 +43,41 @@ pub struct Fault {
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
     fault: Option<Fault>,
     calls: usize,
     fired: Vec<String>,
 }
 
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {} calls, {:?}", self.fault, self.calls, self.fired)
+    }
+}
+
 impl Faults {
+    /// Happens right before the next commit is stored: the one that wins its number. On a thread and a runtime of its own.
+    pub fn meanwhile<F: Future<Output = ()>>(&self, winner: impl FnOnce() -> F + Send + 'static) {
+        let run = move || {
+            let thread = std::thread::spawn(move || {
+                tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(winner())
+            });
+            thread.join().unwrap();
+        };
+        self.0.lock().unwrap().meanwhile = Some(Box::new(run));
+    }
+
+    fn before_put(&self, path: &Path) {
+        if path.as_ref().contains("/_ledger/0") {
+            let winner = self.0.lock().unwrap().meanwhile.take();
+            if let Some(winner) = winner {
+                winner();
+            }
+        }
+    }
+
     /// From now on operations count from 0, and this goes wrong.
     pub fn arm(&self, fault: Fault) {
         *self.0.lock().unwrap() = State { fault: Some(fault), ..State::default() };
@@ -135,6 +162,7 @@ fn text(prefix: Option<&Path>) -> String {
 #[async_trait::async_trait]
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        self.faults.before_put(location);
         self.faults.around("put", location, self.inner.put_opts(location, payload, opts)).await
     }
 

@@ -5,13 +5,15 @@ use super::faulty::{Faults, Faulty};
 use super::rows::{Row, rows};
 use chrono::{DateTime, TimeDelta, Utc};
 use firelake::catalog::FileCatalog;
-use firelake::compact::{BatchLimits, WorkLimits};
+use firelake::compact::{BatchLimits, MergeLimits, WorkLimits};
 use firelake::error::Result;
+use firelake::jobs::change::ChangeJob;
 use firelake::jobs::compact::{CompactJob, CompactReport};
 use firelake::jobs::generate::{GenerateOptions, Object, objects};
 use firelake::jobs::history::HistoryJob;
 use firelake::jobs::status::{StatusJob, TableStatus};
 use firelake::jobs::verify::{VerifyJob, VerifyReport};
+use firelake::ledger::AsOf;
 use firelake::query::local::{LocalConfig, LocalEngine, Reference};
 use firelake::query::{Engine, Library};
 use firelake::storage::Location;
@@ -30,6 +32,8 @@ pub struct Lake {
     pub clock: Clock,
     pub schema: &'static str,
     pub batch: BatchLimits,
+    /// Whether runs merge after compacting, as they do by default.
+    pub merge: bool,
     inner: Arc<InMemory>,
 }
 
@@ -45,7 +49,11 @@ pub fn now() -> DateTime<Utc> {
 
 impl Lake {
     pub fn new(schema: &'static str) -> Lake {
-        let (inner, faults, clock) = (Arc::new(InMemory::new()), Faults::default(), Clock::default());
+        Lake::of(Arc::new(InMemory::new()), schema)
+    }
+
+    fn of(inner: Arc<InMemory>, schema: &'static str) -> Lake {
+        let (faults, clock) = (Faults::default(), Clock::default());
         let clocked = Clocked { inner: inner.clone(), clock: clock.clone() };
         let store: Arc<dyn ObjectStore> = Arc::new(Faulty { inner: Arc::new(clocked), faults: faults.clone() });
         let place = |prefix| Location::in_store(store.clone(), "memory:///", prefix);
@@ -56,8 +64,23 @@ impl Lake {
             clock,
             schema,
             batch: BatchLimits::default(),
+            merge: true,
             inner,
         }
+    }
+
+    /// A copy of it that goes its own way.
+    pub fn fork(&self) -> Lake {
+        let copy = Lake::of(Arc::new(self.inner.fork()), self.schema);
+        Lake { batch: self.batch, merge: self.merge, ..copy }
+    }
+
+    /// The same lake, for another task.
+    pub fn alias(&self) -> Lake {
+        let Lake { lake, landing, faults, clock, inner, .. } = self;
+        let (lake, landing, faults, inner) = (lake.clone(), landing.clone(), faults.clone(), inner.clone());
+        let (clock, schema, batch, merge) = (clock.clone(), self.schema, self.batch, self.merge);
+        Lake { lake, landing, faults, clock, schema, batch, merge, inner }
     }
 
     /// Puts an object, past the faults.
@@ -128,6 +151,8 @@ impl Lake {
             lookback: TimeDelta::hours(72),
             add_landing: false,
             batch: self.batch,
+            merge: self.merge.then(MergeLimits::default),
+            shard: None,
             work: WorkLimits { threads: 1, ..WorkLimits::default() },
             now: now(),
             writer: "a test".into(),
@@ -136,12 +161,23 @@ impl Lake {
         }
     }
 
+    /// A rollback, resume, rebuild or expire: carried out, or only told.
+    pub fn change(&self, yes: bool) -> ChangeJob {
+        let CompactJob { lake, table, landing, catalog, stores, now, writer, .. } = self.job();
+        ChangeJob { lake, table, catalog, landing, stores, now, writer, yes }
+    }
+
     pub async fn compact(&self) -> Result<CompactReport> {
         self.job().run().await
     }
 
     /// The answer to SQL, or to a named query.
     pub async fn ask(&self, query: &str) -> Vec<Row> {
+        self.ask_as_of(query, None).await.unwrap()
+    }
+
+    /// The same, of an earlier state.
+    pub async fn ask_as_of(&self, query: &str, as_of: Option<AsOf>) -> Result<Vec<Row>> {
         let folder = Location::in_store(self.lake.store().clone(), self.lake.root(), "reference");
         let hosts = Reference { name: "hosts".into(), folder, key: "hosts.csv".into() };
         let config = LocalConfig {
@@ -149,13 +185,14 @@ impl Lake {
             database: "logs".into(),
             references: vec![hosts],
             unpublished: Vec::new(),
+            as_of,
             aliases: Default::default(),
             catalog: None,
             stores: Default::default(),
         };
         let bound = Library::default().resolve(query).unwrap().bind(&[], now()).unwrap();
-        let answer = LocalEngine::new(config).unwrap().run(&bound).await.unwrap();
-        let batches: Vec<_> = answer.batches.try_collect().await.unwrap();
-        batches.iter().flat_map(rows).collect()
+        let answer = LocalEngine::new(config).unwrap().run(&bound).await?;
+        let batches: Vec<_> = answer.batches.try_collect().await?;
+        Ok(batches.iter().flat_map(rows).collect())
     }
 }

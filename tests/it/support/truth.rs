@@ -20,6 +20,15 @@ impl Truth {
         Truth { events: self.events.iter().filter(|event| landed(&event.object)).cloned().collect() }
     }
 
+    /// Those that are left once the partitions before this day are expired.
+    pub fn since_day(&self, day: &str) -> Truth {
+        let kept = |event: &&Event| {
+            let time = if event.broken { event.delivered } else { event.ts };
+            time.format("%Y-%m-%d").to_string().as_str() >= day
+        };
+        Truth { events: self.events.iter().filter(kept).cloned().collect() }
+    }
+
     /// The events that become rows.
     pub fn whole(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(|event| !event.broken)

@@ -43,7 +43,7 @@ async fn a_file_that_is_live_twice() {
     forged(&lake, renamed).await;
     let report = lake.verify(false).await;
     finds(&report, Verdict::Failed, Check::Ledger, &commit(3), "a second time, after commit 1");
-    finds(&report, Verdict::Failed, Check::Ledger, "commits 0 to 3", "all commits together wrote");
+    finds(&report, Verdict::Failed, Check::Ledger, "commits 0 to 3", "all compacted objects together gave");
 }
 
 #[tokio::test]

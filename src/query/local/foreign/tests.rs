@@ -101,6 +101,7 @@ impl Rig {
             database: "logs".into(),
             references: Vec::new(),
             unpublished: Vec::new(),
+            as_of: None,
             aliases: Default::default(),
             catalog: Some(Arc::new(One(self.table.clone(), self.partitions.clone()))),
             stores: Stores::default(),

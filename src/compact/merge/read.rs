@@ -1,0 +1,215 @@
+//! Live files read back, as the table's columns are now.
+
+use crate::compact::write::Piece;
+use crate::error::{Error, Result};
+use crate::storage::Location;
+use crate::table::{FileSet, Partition, TableSchema, rejected_columns};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use tokio::runtime::Handle;
+
+/// Rows that are read at a time, at most.
+const BATCH_ROWS: u64 = 8192;
+/// Encoded bytes that they may have: rows of a rejected table may be a mebibyte each.
+const BATCH_BYTES: u64 = 4 << 20;
+
+/// A live file that is to be replaced.
+#[derive(Debug, Clone)]
+pub(super) struct OldFile {
+    pub(super) set: FileSet,
+    pub(super) partition: Partition,
+    pub(super) path: String,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+/// Reads files one after the other. Held are a row group as it is stored, and a batch of its rows.
+pub(super) struct Reader {
+    table: Location,
+    data: SchemaRef,
+    rejected: SchemaRef,
+    to_writers: Vec<SyncSender<Piece>>,
+}
+
+impl Reader {
+    pub(super) fn new(table: &Location, schema: &TableSchema, to_writers: Vec<SyncSender<Piece>>) -> Self {
+        let rejected = rejected_columns().into_iter().map(|(name, hive, _)| Field::new(name, hive.to_arrow(), true));
+        let rejected = Arc::new(Schema::new(rejected.collect::<Vec<_>>()));
+        Reader { table: table.clone(), data: schema.arrow(), rejected, to_writers }
+    }
+
+    /// Hands every row on, with its file's place in `files`. Blocks.
+    ///
+    /// # Errors
+    /// Storage: a file is missing, damaged, not as long as the ledger says, or the store failed; it is named.
+    pub(super) fn read(self, files: &[OldFile]) -> Result<()> {
+        let read = |(at, file)| Handle::current().block_on(self.file(at, file));
+        files.iter().enumerate().try_for_each(read)
+    }
+
+    async fn file(&self, at: usize, file: &OldFile) -> Result<()> {
+        let columns = if file.set == FileSet::Data { &self.data } else { &self.rejected };
+        let failed = |error| self.unreadable(file, error);
+        let stored = Stored::new(&self.table, file);
+        let builder = ParquetRecordBatchStreamBuilder::new(stored).await.map_err(failed)?;
+        let batch_rows = batch_rows(builder.metadata());
+        let mut batches = builder.with_batch_size(batch_rows).build().map_err(failed)?;
+        let mut rows = 0;
+        while let Some(batch) = batches.try_next().await.map_err(failed)? {
+            rows += batch.num_rows() as u64;
+            let batch = fit(&batch, columns).map_err(|e| self.damaged(file, e.to_string()).caused_by(e))?;
+            self.hand_on(at, file, batch)?;
+        }
+        match rows == file.rows {
+            true => Ok(()),
+            false => Err(self.damaged(file, format!("it has {rows} rows, it should have {}", file.rows))),
+        }
+    }
+
+    fn hand_on(&self, at: usize, file: &OldFile, batch: RecordBatch) -> Result<()> {
+        let piece = Piece { set: file.set, partition: file.partition.clone(), batch, input: at as u32 };
+        let writer = &self.to_writers[piece.writer(self.to_writers.len())];
+        // A writer that is gone has failed; its own error is told by `Writers::finish`.
+        writer.send(piece).map_err(|_| Error::internal("a writer stopped"))
+    }
+
+    /// What the store says of the file, or else damage of it.
+    fn unreadable(&self, file: &OldFile, error: ParquetError) -> Error {
+        let url = self.table.url_of(&self.table.path(&file.path));
+        match error {
+            ParquetError::External(cause) => match cause.downcast::<object_store::Error>() {
+                Ok(error) if matches!(*error, object_store::Error::NotFound { .. }) => {
+                    Error::storage(format!("the live file {url} is missing")).caused_by(*error).hint(RESTORE)
+                }
+                Ok(error) => Error::from(*error).context(format!("cannot read the live file {url}")),
+                Err(other) => Error::storage(format!("cannot read the live file {url}")).caused_by(other),
+            },
+            damage => self.damaged(file, damage.to_string()).caused_by(damage),
+        }
+    }
+
+    fn damaged(&self, file: &OldFile, what: String) -> Error {
+        let url = self.table.url_of(&self.table.path(&file.path));
+        Error::storage(format!("the live file {url} is damaged: {what}")).hint(RESTORE)
+    }
+}
+
+const RESTORE: &str = "restore this file from a backup or an older version; `firelake verify` names all that are missing or \
+damaged. Nothing was merged with it";
+
+/// So many rows that a batch has [`BATCH_BYTES`] or so, by the row group with the widest rows.
+fn batch_rows(metadata: &ParquetMetaData) -> usize {
+    let width = |(bytes, rows): (i64, i64)| (bytes.max(0) / rows.max(1)).max(1) as u64;
+    let groups = metadata.row_groups().iter().map(|group| width((group.total_byte_size(), group.num_rows())));
+    (BATCH_BYTES / groups.max().unwrap_or(1)).clamp(1, BATCH_ROWS) as usize
+}
+
+/// The batch with the columns that the table has now: those that the file is older than are NULL, promoted types are cast.
+fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    if let Some(unknown) = schema.fields().iter().find(|field| columns.index_of(field.name()).is_err()) {
+        return Err(ArrowError::SchemaError(format!("it has a column {}, and the table has none", unknown.name())));
+    }
+    let column = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(column) => fit_column(column, field.data_type()),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    };
+    let arrays = columns.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(columns.clone(), arrays, &options)
+}
+
+/// Files mark their instants as UTC, columns do not: the values are the same. A value that does not fit is an error: a merge
+/// changes none.
+fn fit_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    match (column.as_primitive_opt::<TimestampMillisecondType>(), wanted) {
+        _ if column.data_type() == wanted => Ok(column.clone()),
+        (Some(times), DataType::Timestamp(TimeUnit::Millisecond, None)) => {
+            Ok(Arc::new(times.clone().with_timezone_opt(None::<Arc<str>>)))
+        }
+        _ => cast_with_options(column, wanted, &CastOptions { safe: false, ..Default::default() }),
+    }
+}
+
+/// A file on the store, of the size that the ledger says.
+struct Stored {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+impl Stored {
+    fn new(table: &Location, file: &OldFile) -> Self {
+        Stored { store: table.store().clone(), path: table.path(&file.path), size: file.bytes }
+    }
+}
+
+impl AsyncFileReader for Stored {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        let size = self.size;
+        let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(64 << 10));
+        async move { Ok(Arc::new(reader.load_and_finish(self, size).await?)) }.boxed()
+    }
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
+
+    fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+        Arc::new(Schema::new(columns.iter().map(|(n, t)| Field::new(*n, t.clone(), true)).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn old_columns_become_those_of_now_by_name() {
+        let (numbers, names) = (Int32Array::from(vec![Some(7), None]), StringArray::from(vec!["a", "b"]));
+        let times = TimestampMillisecondArray::from(vec![1, 2]).with_timezone("UTC");
+        let old: [(&str, ArrayRef); 3] = [("name", Arc::new(names)), ("n", Arc::new(numbers)), ("at", Arc::new(times))];
+        let old = RecordBatch::try_from_iter_with_nullable(old.map(|(name, column)| (name, column, true))).unwrap();
+        let at = DataType::Timestamp(TimeUnit::Millisecond, None);
+        let now = schema(&[("at", at), ("n", DataType::Int64), ("name", DataType::Utf8), ("new", DataType::Float64)]);
+        let fitted = fit(&old, &now).unwrap();
+        assert_eq!(fitted.schema(), now);
+        assert_eq!(fitted.column(1).as_ref(), &Int64Array::from(vec![Some(7), None]) as &dyn Array);
+        assert_eq!(fitted.column(3).null_count(), 2);
+    }
+
+    #[test]
+    fn no_value_and_no_column_is_dropped() {
+        let old = |column: ArrayRef| RecordBatch::try_from_iter([("n", column)]).unwrap();
+        let long = old(Arc::new(Int64Array::from(vec![1 << 40])));
+        assert!(fit(&long, &schema(&[("n", DataType::Int32)])).is_err());
+        let error = fit(&long, &schema(&[("m", DataType::Int64)])).unwrap_err();
+        assert!(error.to_string().contains("a column n"), "{error}");
+    }
+}

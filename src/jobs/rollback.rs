@@ -1,0 +1,196 @@
+//! Back to the state after an earlier commit: one commit takes out what came later and brings back what was replaced. The
+//! inputs that it takes out wait, and the table is on hold, until `resume`.
+
+use super::change::{ChangeJob, Changed, PartitionMove, Planned, missing, moves};
+use crate::error::{Error, Result};
+use crate::ledger::{Action, AsOf, Commit, DataFile, Input, Ledger, LiveFile, Snapshot};
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+
+/// What a rollback changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RollbackPlan {
+    /// The commit whose state comes back.
+    pub to: u64,
+    /// When that was written, by its writer's clock.
+    pub to_at: Option<DateTime<Utc>>,
+    /// The newest commit that the plan is of.
+    pub head: u64,
+    /// Whether there is anything to do.
+    pub changes: bool,
+    /// Compacted objects that will wait.
+    pub objects_out: u64,
+    /// Objects that are compacted again: a later rollback had taken them out.
+    pub objects_back: u64,
+    /// The rollback that the table is on hold by already.
+    pub hold: Option<u64>,
+    /// The partitions that change.
+    pub partitions: Vec<PartitionMove>,
+}
+
+/// How the state to go back to differs from the newest one.
+struct Difference<'a> {
+    out: Vec<(&'a str, &'a LiveFile)>,
+    back: Vec<(&'a str, &'a LiveFile)>,
+    taken_out: Vec<String>,
+    /// Compacted then, and not or otherwise now, with the commit that names each.
+    again: Vec<(&'a str, u64)>,
+    objects_back: u64,
+}
+
+impl ChangeJob {
+    /// Rolls back.
+    ///
+    /// # Errors
+    /// Usage: there is no such commit; or a file that would come back may be deleted, or is. Ledger, TryAgain and those of the
+    /// store.
+    pub async fn rollback(&self, to: AsOf) -> Result<Changed<RollbackPlan>> {
+        let (ledger, snapshot) = self.open().await?;
+        let number = ledger.number_as_of(to).await?.unwrap_or(0);
+        let then = ledger.load_at(number).await?;
+        let to_at = ledger.commit(number).await?.map(|commit| commit.at);
+        let plan = async |now: &Snapshot| self.plan_rollback(&ledger, &then, to_at, now).await;
+        self.change(&ledger, snapshot, plan).await
+    }
+
+    async fn plan_rollback(
+        &self,
+        ledger: &Ledger,
+        then: &Snapshot,
+        to_at: Option<DateTime<Utc>>,
+        now: &Snapshot,
+    ) -> Result<Planned<RollbackPlan>> {
+        let difference = Difference::new(then, now);
+        let changes = !difference.is_empty() || then.expired_before != now.expired_before;
+        let plan = RollbackPlan {
+            to: then.head,
+            to_at,
+            head: now.head,
+            changes,
+            objects_out: difference.taken_out.len() as u64,
+            objects_back: difference.objects_back,
+            hold: now.hold,
+            partitions: moves(difference.out.iter().copied(), difference.back.iter().copied()),
+        };
+        if !changes {
+            return Ok((plan, None));
+        }
+        self.check_back(ledger, then, now, &difference.back).await?;
+        let commit = Commit {
+            to: Some(then.head),
+            expired_before: then.expired_before,
+            inputs: inputs(ledger, &difference.again).await?,
+            taken_out: difference.taken_out,
+            add: difference.back.iter().map(|(path, file)| brought_back(path, file)).collect(),
+            remove: difference.out.iter().map(|(path, _)| (*path).to_owned()).collect(),
+            ..Commit::new(Action::Rollback, self.now, &self.writer)
+        };
+        Ok((plan, Some(commit)))
+    }
+
+    /// Refuses to bring a file back that gc may delete or has deleted.
+    async fn check_back(
+        &self,
+        ledger: &Ledger,
+        then: &Snapshot,
+        now: &Snapshot,
+        back: &[(&str, &LiveFile)],
+    ) -> Result<()> {
+        if back.is_empty() {
+            return Ok(());
+        }
+        let cannot = || format!("cannot roll {} back to commit {}", self.table, then.head);
+        if let Some((commit, path)) = condemned(ledger, then.head + 1..=now.head, back).await? {
+            let told = format!("{}: its file {path} was condemned by commit {commit}, and gc may delete it", cannot());
+            return Err(Error::usage(told).hint(instead(commit)));
+        }
+        let folder = self.folder();
+        match missing(&folder, back.iter().map(|(path, _)| *path)).await?.first() {
+            None => Ok(()),
+            Some(path) => {
+                let told = format!("{}: its file {} is not there", cannot(), folder.url_of(&folder.path(path)));
+                Err(Error::usage(told).hint(
+                    "nothing was changed. Restore the file from a backup, or roll back to a later commit: firelake history lists them",
+                ))
+            }
+        }
+    }
+}
+
+fn instead(commit: u64) -> String {
+    format!(
+        "nothing was changed. The states from commit {commit} on do not need that file: roll back to one of them, or read \
+         what landed again with firelake rebuild"
+    )
+}
+
+impl<'a> Difference<'a> {
+    fn new(then: &'a Snapshot, now: &'a Snapshot) -> Self {
+        let only = |of: &'a Snapshot, other: &Snapshot| -> Vec<(&'a str, &'a LiveFile)> {
+            let files = of.files.iter().filter(|(path, _)| !other.files.contains_key(*path));
+            files.map(|(path, file)| (path.as_str(), file)).collect()
+        };
+        let (out, back) = (only(now, then), only(then, now));
+        let out_of = now.compacted.keys().filter(|url| !then.compacted.contains_key(*url));
+        let mut taken_out: Vec<String> = out_of.cloned().collect();
+        taken_out.sort_unstable();
+        let is_same = |url: &str, commit| now.compacted.get(url).is_some_and(|input| input.commit == commit);
+        let again = then.compacted.iter().filter(|(url, input)| !is_same(url, input.commit));
+        let mut again: Vec<(&str, u64)> = again.map(|(url, input)| (url.as_str(), input.commit)).collect();
+        again.sort_unstable();
+        let objects_back = again.iter().filter(|(url, _)| !now.compacted.contains_key(*url)).count() as u64;
+        Difference { out, back, taken_out, again, objects_back }
+    }
+
+    /// Whether the same files are live, of the same objects. Which commit is named for them is no matter.
+    fn is_empty(&self) -> bool {
+        self.out.is_empty() && self.back.is_empty() && self.taken_out.is_empty() && self.objects_back == 0
+    }
+}
+
+fn brought_back(path: &str, file: &LiveFile) -> DataFile {
+    DataFile {
+        path: path.into(),
+        partition: file.partition.clone(),
+        rows: file.rows,
+        bytes: file.bytes,
+        inputs: Vec::new(),
+        origin: Some(file.origin),
+        stats: file.stats.clone(),
+    }
+}
+
+/// The last of these commits that condemned one of these files, and the file.
+async fn condemned<'a>(
+    ledger: &Ledger,
+    numbers: std::ops::RangeInclusive<u64>,
+    files: &[(&'a str, &LiveFile)],
+) -> Result<Option<(u64, &'a str)>> {
+    let mut hit = None;
+    let mut commits = std::pin::pin!(ledger.each(numbers));
+    while let Some((number, commit)) = commits.next().await {
+        let folders = commit?.map(|commit| commit.condemned).unwrap_or_default();
+        let below = |path: &str| folders.iter().any(|folder| path.starts_with(folder.as_str()));
+        hit = files.iter().find(|(path, _)| below(path)).map(|(path, _)| (number, *path)).or(hit);
+    }
+    Ok(hit)
+}
+
+/// The inputs as the commits name them that brought them.
+async fn inputs(ledger: &Ledger, wanted: &[(&str, u64)]) -> Result<Vec<Input>> {
+    let mut by_commit: BTreeMap<u64, HashSet<&str>> = BTreeMap::new();
+    wanted.iter().for_each(|(url, commit)| _ = by_commit.entry(*commit).or_default().insert(url));
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut commits = std::pin::pin!(ledger.each(by_commit.keys().copied().collect::<Vec<_>>()));
+    while let Some((number, commit)) = commits.next().await {
+        let inputs = commit?.map(|commit| commit.inputs).unwrap_or_default();
+        found.extend(inputs.into_iter().filter(|input| by_commit[&number].contains(input.url.as_str())));
+    }
+    match found.len() == wanted.len() {
+        true => Ok(found),
+        false => Err(Error::ledger("a commit does not name the inputs that it brought")
+            .hint("firelake verify says what is wrong with the ledger")),
+    }
+}
