@@ -162,3 +162,19 @@ message arrow_schema {
     let sorted = group.sorting_columns().unwrap()[0].column_idx as usize;
     assert_eq!(group.column(sorted).column_path().string(), "ts");
 }
+
+/// Files that become one hold the same values, at every depth.
+#[test]
+fn merging_changes_no_value() {
+    let sandbox = compacted();
+    sandbox.write("landing/2026/11/20/01/y", RECORDS);
+    sandbox.ok("compact --lake lake --table places --no-merge");
+    let sql = "SELECT geo, tags, labels, hops, seen, city, extra FROM places ORDER BY ts, extra";
+    let before = asked(&sandbox, "ndjson", sql);
+    assert_eq!(before.lines().count(), 8);
+    sandbox.ok("merge --lake lake --table places");
+    assert_eq!(asked(&sandbox, "ndjson", sql), before);
+    let live = sandbox.ok("files --lake lake --table places").stdout;
+    assert_eq!(live.lines().filter(|line| line.contains(".parquet")).count(), 2, "{live}");
+    sandbox.ok("verify --lake lake --table places --deep");
+}

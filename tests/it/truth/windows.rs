@@ -63,8 +63,9 @@ fn errors_per_hour(truth: &Truth) -> Vec<Row> {
         let rate: ArrayRef = Arc::new(Float64Array::from(vec![f64::from(server) / f64::from(all)]));
         cell(cast(&rate, &DataType::Utf8).unwrap().as_string::<i32>().value(0))
     };
-    let row =
-        |(hour, [all, client, server])| vec![cell(hour), cell(all), cell(client), cell(server), rate(all, server)];
+    let row = |(hour, [all, client, server]): (i64, [u32; 3])| {
+        vec![cell(hour), cell(all), cell(client), cell(server), rate(all, server)]
+    };
     hours.into_iter().map(row).collect()
 }
 
