@@ -254,10 +254,16 @@ impl From<object_store::Error> for Error {
         let io = root_io_error(&error);
         let hint = match (&error, io.map(std::io::Error::kind)) {
             (object_store::Error::PermissionDenied { .. }, _) | (_, Some(std::io::ErrorKind::PermissionDenied)) => {
-                Some("check who owns the folder and who may write to it")
+                Some("check who owns it, and who may read it and write to it")
             }
             (_, Some(std::io::ErrorKind::StorageFull)) => {
                 Some("free some disk space and run the same command again: nothing is lost")
+            }
+            (_, Some(std::io::ErrorKind::QuotaExceeded)) => Some(
+                "this user's disk quota is used up: free some space and run the same command again, nothing is lost",
+            ),
+            (_, Some(std::io::ErrorKind::FileTooLarge)) => {
+                Some("the file system, or a limit of this process (ulimit -f), allows no file of this size")
             }
             (_, Some(std::io::ErrorKind::ReadOnlyFilesystem)) => Some("the file system is mounted read-only"),
             (_, Some(std::io::ErrorKind::NotADirectory)) => Some(NO_FOLDER),

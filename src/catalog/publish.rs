@@ -277,6 +277,6 @@ impl<'a> Run<'a> {
 fn lost_tail(snapshot: &Snapshot, later: &str) -> Error {
     Error::ledger(format!("{later}, but the ledger's newest commit is {}", snapshot.head)).hint(
         "the ledger has lost its newest commits: restore the table's _ledger folder from a backup or from older object \
-         versions before anything is written. Nothing was changed",
+         versions before anything is written; where there are none, docs/ledger.md says what to do. The catalog was not changed",
     )
 }

@@ -133,7 +133,7 @@ impl Run<'_> {
         done: &mut Done,
     ) -> Result<()> {
         for _ in 0..REPLANS {
-            batch.retain(|object| !snapshot.compacted.contains_key(&object.url));
+            batch = still_to_do(batch, snapshot)?;
             if batch.is_empty() || snapshot.hold.is_some() {
                 return Ok(());
             }
@@ -180,6 +180,17 @@ impl Run<'_> {
         let shard = self.shard.map(|shard| shard.to_string());
         Commit { shard, ..Commit::new(Action::Add, self.now, self.writer) }
     }
+}
+
+/// What no other run has compacted meanwhile.
+fn still_to_do(batch: Vec<LandedObject>, snapshot: &Snapshot) -> Result<Vec<LandedObject>> {
+    let mut left = Vec::with_capacity(batch.len());
+    for object in batch {
+        if !snapshot.compacted.contains(&object.url)? {
+            left.push(object);
+        }
+    }
+    Ok(left)
 }
 
 /// What the ledger does not know yet of the objects that wait: new ones, and new reasons.

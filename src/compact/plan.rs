@@ -1,5 +1,6 @@
 //! What there is to do, and in which portions. Pure.
 
+use crate::error::Result;
 use crate::landing::LandedObject;
 use crate::ledger::{CompactedInput, Snapshot};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -73,14 +74,22 @@ pub struct Candidates {
 
 /// (listed ∪ waiting) − compacted; `listed` holds the waiting ones that still exist. Objects younger than `settle` are
 /// left out.
-pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settle: TimeDelta, now: DateTime<Utc>) -> Candidates {
+///
+/// # Errors
+/// Internal: the snapshot does not know of all of them; [`Ledger::look_up`](crate::ledger::Ledger::look_up) comes first.
+pub fn candidates(
+    listed: Vec<LandedObject>,
+    snapshot: &Snapshot,
+    settle: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Candidates> {
     let mut found = Candidates::default();
     let mut seen = HashSet::new();
     for object in listed {
         if !seen.insert(object.url.clone()) {
             continue;
         }
-        match snapshot.compacted.get(&object.url) {
+        match snapshot.compacted.get(&object.url)? {
             Some(compacted) if is_changed(&object, compacted) => found.changed.push(object.url),
             Some(_) => found.compacted += 1,
             None if !object.is_settled(settle, now) => found.settling += 1,
@@ -88,7 +97,7 @@ pub fn candidates(listed: Vec<LandedObject>, snapshot: &Snapshot, settle: TimeDe
         }
     }
     found.objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
-    found
+    Ok(found)
 }
 
 /// Another size, or in S3 another etag. Local etags change with `touch`.

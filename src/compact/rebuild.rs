@@ -46,7 +46,8 @@ pub async fn together(ledger: &Ledger, snapshot: &Snapshot, asked: BTreeSet<Stri
 
 /// The oldest commit that can have made a file with records of these. An input that a rollback brought back is in files of any age.
 async fn oldest(ledger: &Ledger, snapshot: &Snapshot, inputs: &BTreeSet<String>) -> Result<Option<u64>> {
-    let commits = inputs.iter().filter_map(|url| Some(snapshot.compacted.get(url)?.commit));
+    let all = snapshot.compacted.all()?;
+    let commits = inputs.iter().filter_map(|url| Some(all.get(url)?.commit));
     let commits: BTreeSet<u64> = commits.collect();
     let oldest = commits.first().copied();
     let mut read = std::pin::pin!(ledger.each(commits));

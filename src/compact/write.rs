@@ -5,9 +5,9 @@ use super::WorkLimits;
 use super::order::order;
 use super::thread::{self, Running};
 use super::work::MOST_THREADS;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::{ColumnStats, DataFile};
-use crate::storage::Location;
+use crate::storage::{Fault, Location, Meaning};
 use crate::table::{FileSet, ParquetOptions, Partition, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, interleave_record_batch, max, min};
@@ -42,7 +42,7 @@ const ZSTD_LEVEL: i32 = 3;
 const FILE_BYTES: u64 = 256 << 20;
 /// Encoded bytes that are kept before an upload in parts begins; smaller files are one PUT.
 const PART_BYTES: usize = 8 << 20;
-/// How often a small file is put that the store says is there, and is not.
+/// How often a small file is put that may be there, and is not.
 const CREATES: usize = 3;
 
 /// Rows of one object for one partition.
@@ -445,31 +445,45 @@ impl OpenFile {
         Handle::current().block_on(self.put_new(bytes.into())).map_err(|e| self.unwritable(e))
     }
 
-    /// The path is of a fresh attempt, so what exists there can only be of our own PUT, whose answer was lost and which the
-    /// store's client sent again. Whether it does exist must be looked at: the commit will name it.
+    /// The path is of a fresh attempt, so what exists there can only be of our own PUT, whose answer was lost. Whether it does
+    /// exist must be looked at: the commit will name it.
     async fn put_new(&self, bytes: PutPayload) -> object_store::Result<()> {
         let path = self.location.path(&self.path);
         let mut tries = CREATES;
         loop {
             tries -= 1;
-            match self.location.store().put_opts(&path, bytes.clone(), PutMode::Create.into()).await {
-                Err(refused @ object_store::Error::AlreadyExists { .. }) => {
-                    if self.location.holds(&path, bytes.content_length() as u64).await? {
-                        return Ok(());
-                    }
-                    if tries == 0 {
-                        return Err(refused);
-                    }
-                }
-                done => return done.map(drop),
+            let put = self.location.store().put_opts(&path, bytes.clone(), PutMode::Create.into()).await;
+            let Err(refused) = put else { return Ok(()) };
+            if !may_have_landed(&refused) {
+                return Err(refused);
+            }
+            if self.location.holds(&path, bytes.content_length() as u64).await? {
+                return Ok(());
+            }
+            if tries == 0 {
+                return Err(refused);
             }
         }
     }
 
     fn unwritable(&self, error: object_store::Error) -> Error {
-        Error::from(error)
-            .context(format!("cannot write {} of the lake", self.location.url_of(&self.location.path(&self.path))))
+        let told = format!("cannot write {} of the lake", self.location.url_of(&self.location.path(&self.path)));
+        match &error {
+            object_store::Error::AlreadyExists { .. } => {
+                Error::new(Kind::TryAgain, format!("{told}: the store says that it exists, and it does not"))
+                    .caused_by(error)
+                    .hint("run the same command again: nothing is lost")
+            }
+            _ => Error::from(error).context(told),
+        }
     }
+}
+
+/// After a conditional PUT: whether the object may be there all the same. The store's client sends it again after a server's
+/// error or a lost connection, and then finds its own; after a silence it gives up.
+fn may_have_landed(error: &object_store::Error) -> bool {
+    let unreachable = |fault: &Fault| fault.meaning == Meaning::Unreachable;
+    matches!(error, object_store::Error::AlreadyExists { .. }) || Fault::find(error).is_some_and(unreachable)
 }
 
 /// Smallest, largest, and how many are NULL, of a column whose values are whole numbers inside.

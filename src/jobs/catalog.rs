@@ -140,7 +140,7 @@ impl CatalogJob {
 
     async fn load(&self, table: &str) -> Result<(Opened, Snapshot)> {
         let opened = self.open(&TableId::new(&self.database, table)?);
-        match opened.ledger.load().await? {
+        match opened.ledger.load_lean().await? {
             Some(snapshot) => Ok((opened, snapshot)),
             None => Err(Error::usage(format!("there is no table {} in {}", opened.table, self.lake))
                 .hint(format!("firelake query --lake {} \"SHOW TABLES\" lists what there is", self.lake))),

@@ -166,7 +166,7 @@ impl CompactJob {
     async fn run_uncounted(&self) -> Result<CompactReport> {
         let folder = self.lake.join(self.table.database()).join(self.table.table());
         let ledger = Ledger::new(&folder);
-        let mut snapshot = ledger.load().await?;
+        let mut snapshot = ledger.load_lean().await?;
         self.check_tail(&ledger, &mut snapshot).await?;
         let landing = self.landing_prefixes(snapshot.as_ref()).await?;
         if let Some(state) = &mut snapshot {
@@ -201,7 +201,8 @@ impl CompactJob {
         report: &mut CompactReport,
     ) -> Result<()> {
         let schema = snapshot.schema()?;
-        let found = candidates(listing.objects, snapshot, self.settle, self.now);
+        ledger.look_up(snapshot, listing.objects.iter().map(|object| object.url.as_str())).await?;
+        let found = candidates(listing.objects, snapshot, self.settle, self.now)?;
         report.summary.objects_settling = found.settling as u64;
         report.summary.objects_changed = found.changed.len() as u64;
         report.changed = found.changed;
@@ -291,7 +292,7 @@ impl CompactJob {
         let Some(published) = published.map(|table| table.watermark()).transpose()? else { return Ok(()) };
         let behind = |snapshot: &Option<Snapshot>| snapshot.as_ref().is_none_or(|state| state.head < published);
         if behind(snapshot) {
-            *snapshot = ledger.load().await?; // another run may have committed and published since
+            *snapshot = ledger.load_lean().await?; // another run may have committed and published since
         }
         if !behind(snapshot) {
             return Ok(());
@@ -299,7 +300,7 @@ impl CompactJob {
         let ends = snapshot.as_ref().map_or("does not exist".into(), |state| format!("ends at commit {}", state.head));
         let told = format!("the catalog knows commit {published} of {}, but its ledger {ends}", self.table);
         Err(Error::ledger(told).hint(
-            "the ledger has lost its newest commits: restore the table's _ledger folder from a backup. Nothing was changed",
+            "the ledger has lost its newest commits: restore the table's _ledger folder from a backup; where there is none, docs/ledger.md says what to do. Nothing was changed",
         ))
     }
 
@@ -400,7 +401,7 @@ impl CompactJob {
         if let Some(snapshot) = ledger.create(commit).await? {
             return Ok(snapshot);
         }
-        let Some(mut snapshot) = ledger.load().await? else {
+        let Some(mut snapshot) = ledger.load_lean().await? else {
             return Err(Error::internal("a table that another run created is not there"));
         };
         self.check_schema(&snapshot)?;
@@ -422,11 +423,7 @@ fn check_apart(prefixes: &[Location]) -> Result<()> {
 }
 
 fn empty_prefixes(landing: &[Location], listing: &Listing, snapshot: Option<&Snapshot>) -> Vec<String> {
-    let known = |prefix: &&Location| {
-        snapshot.is_some_and(|s| {
-            s.compacted.keys().any(|url| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some()))
-        })
-    };
+    let known = |prefix: &&Location| snapshot.is_some_and(|snapshot| snapshot.knows_below(&prefix.url()));
     let empty = landing.iter().filter(|prefix| listing.empty.contains(&prefix.url()) && !known(prefix));
     empty.map(|prefix| format!("there is no object below the landing prefix {prefix}")).collect()
 }

@@ -37,7 +37,7 @@ pub async fn files(lake: &Location, database: &str, table: &str, as_of: Option<A
     let ledger = Ledger::new(&folder);
     let snapshot = match as_of {
         Some(as_of) => ledger.load_as_of(as_of).await?,
-        None => ledger.load().await?,
+        None => ledger.load_lean().await?,
     };
     let snapshot = snapshot.ok_or_else(|| {
         Error::usage(format!("there is no table {id} in {lake}"))

@@ -196,7 +196,7 @@ impl HistoryJob {
     /// Those of [`object`](Self::object).
     pub async fn story(&self, url: &str) -> Result<(ObjectHistory, Vec<Step>)> {
         let (ledger, snapshot) = self.load().await?;
-        let compacted = snapshot.compacted.get(url);
+        let compacted = snapshot.compacted.get(url)?;
         let way = Way::of(&ledger, &snapshot, url, compacted.map(|compacted| compacted.delivered)).await?;
         if compacted.is_some() {
             let Some((commit, at, input)) = way.read else {

@@ -98,15 +98,8 @@ impl Lister {
 
     /// The delivery hour to list from; `None` where all must be listed.
     fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<DateTime<Utc>> {
-        let newest = snapshot
-            .compacted
-            .iter()
-            .filter(|(url, _)| self.takes(url))
-            .filter(|(url, _)| {
-                prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders))
-            })
-            .map(|(_, input)| input.delivered)
-            .max()?;
+        let shard = self.shard.map(|shard| shard.to_string());
+        let newest = snapshot.newest_below(&prefix.url(), shard.as_deref())?;
         (!full_listing_is_due(snapshot, self.shard, self.now)).then(|| newest - self.lookback)
     }
 }

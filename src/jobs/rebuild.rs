@@ -75,7 +75,7 @@ impl ChangeJob {
     }
 
     async fn plan_rebuild(&self, ledger: &Ledger, asked: &Rebuild, now: &Snapshot) -> Result<Planned<RebuildPlan>> {
-        let delivered = now.compacted.iter().filter(|(_, input)| asked.delivered.contains(&input.delivered));
+        let delivered = now.compacted.all()?.iter().filter(|(_, input)| asked.delivered.contains(&input.delivered));
         let inputs: BTreeSet<String> = delivered.map(|(url, _)| url.clone()).collect();
         let objects_asked = inputs.len() as u64;
         let together = together(ledger, now, inputs).await?;
@@ -134,7 +134,7 @@ impl ChangeJob {
         let looked: Vec<_> = futures::stream::iter(looks).buffered(LOOKS).try_collect().await?;
         let (mut objects, mut gone) = (Vec::new(), Vec::new());
         for (url, object) in looked {
-            match (object, now.compacted.get(url)) {
+            match (object, now.compacted.get(url)?) {
                 (Some(object), Some(CompactedInput { delivered, .. })) => {
                     objects.push(LandedObject { delivered: *delivered, ..object });
                 }
@@ -151,9 +151,10 @@ impl ChangeJob {
 
 fn is_changed(object: &LandedObject, now: &Snapshot) -> bool {
     let other = |(then, now): (&String, &String)| then != now;
-    now.compacted
-        .get(&object.url)
-        .is_some_and(|then| then.size != object.size || then.etag.as_ref().zip(object.etag.as_ref()).is_some_and(other))
+    let changed = |then: &CompactedInput| {
+        then.size != object.size || then.etag.as_ref().zip(object.etag.as_ref()).is_some_and(other)
+    };
+    now.compacted.get(&object.url).is_ok_and(|then| then.is_some_and(changed)) // all are loaded here
 }
 
 fn tally(now: &Snapshot, together: &Together, set: FileSet) -> Tally {

@@ -62,7 +62,7 @@ impl ChangeJob {
         to_at: Option<DateTime<Utc>>,
         now: &Snapshot,
     ) -> Result<Planned<RollbackPlan>> {
-        let difference = Difference::new(then, now);
+        let difference = Difference::new(then, now)?;
         let changes = !difference.is_empty() || then.expired_before != now.expired_before;
         let plan = RollbackPlan {
             to: then.head,
@@ -127,21 +127,22 @@ fn instead(commit: u64) -> String {
 }
 
 impl<'a> Difference<'a> {
-    fn new(then: &'a Snapshot, now: &'a Snapshot) -> Self {
+    fn new(then: &'a Snapshot, now: &'a Snapshot) -> Result<Self> {
         let only = |of: &'a Snapshot, other: &Snapshot| -> Vec<(&'a str, &'a LiveFile)> {
             let files = of.files.iter().filter(|(path, _)| !other.files.contains_key(*path));
             files.map(|(path, file)| (path.as_str(), file)).collect()
         };
         let (out, back) = (only(now, then), only(then, now));
-        let out_of = now.compacted.keys().filter(|url| !then.compacted.contains_key(*url));
+        let (were, are) = (then.compacted.all()?, now.compacted.all()?);
+        let out_of = are.keys().filter(|url| !were.contains_key(*url));
         let mut taken_out: Vec<String> = out_of.cloned().collect();
         taken_out.sort_unstable();
-        let is_same = |url: &str, commit| now.compacted.get(url).is_some_and(|input| input.commit == commit);
-        let again = then.compacted.iter().filter(|(url, input)| !is_same(url, input.commit));
+        let is_same = |url: &str, commit| are.get(url).is_some_and(|input| input.commit == commit);
+        let again = were.iter().filter(|(url, input)| !is_same(url, input.commit));
         let mut again: Vec<(&str, u64)> = again.map(|(url, input)| (url.as_str(), input.commit)).collect();
         again.sort_unstable();
-        let objects_back = again.iter().filter(|(url, _)| !now.compacted.contains_key(*url)).count() as u64;
-        Difference { out, back, taken_out, again, objects_back }
+        let objects_back = again.iter().filter(|(url, _)| !are.contains_key(*url)).count() as u64;
+        Ok(Difference { out, back, taken_out, again, objects_back })
     }
 
     /// Whether the same files are live, of the same objects. Which commit is named for them is no matter.

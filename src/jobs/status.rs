@@ -115,7 +115,7 @@ impl StatusJob {
         let ledger = Ledger::new(&folder);
         let mut snapshot = ledger.load().await?.ok_or_else(|| no_table(&self.lake, &self.table))?;
         let schema = snapshot.schema()?;
-        let mut status = self.of_snapshot(&snapshot, &schema);
+        let mut status = self.of_snapshot(&snapshot, &schema)?;
         status.committed_at = ledger.commit(snapshot.head).await?.map(|commit| commit.at);
         status.hold = Hold::of(&ledger, &snapshot).await?;
         status.records_rejected = rejected(&ledger, &snapshot).await?;
@@ -131,9 +131,9 @@ impl StatusJob {
         Ok(status)
     }
 
-    fn of_snapshot(&self, snapshot: &Snapshot, schema: &TableSchema) -> TableStatus {
+    fn of_snapshot(&self, snapshot: &Snapshot, schema: &TableSchema) -> Result<TableStatus> {
         let live: Vec<&LiveFile> = snapshot.live(FileSet::Data).map(|(_, file)| file).collect();
-        TableStatus {
+        Ok(TableStatus {
             database: self.table.database().into(),
             table: self.table.table().into(),
             commits: snapshot.head + 1,
@@ -143,7 +143,7 @@ impl StatusJob {
             rows: live.iter().map(|file| file.rows).sum(),
             partitions: live.iter().map(|file| &file.partition).collect::<BTreeSet<_>>().len() as u64,
             newest_event: newest_event(&live, schema),
-            newest_delivery: snapshot.newest_delivery(),
+            newest_delivery: snapshot.newest_delivery()?,
             lag: None,
             hold: None,
             objects_waiting: snapshot.waiting.len() as u64,
@@ -155,7 +155,7 @@ impl StatusJob {
             publishing_pending: None,
             full_listing_at: snapshot.full_listing_at,
             problems: Vec::new(),
-        }
+        })
     }
 
     /// By the same listing as the scheduled run's.
@@ -171,7 +171,7 @@ impl StatusJob {
         }
         let listing =
             Lister { lookback: self.lookback, shard: None, now: self.now }.list(&landing, Some(snapshot)).await?;
-        let found = candidates(listing.objects, snapshot, self.settle, self.now);
+        let found = candidates(listing.objects, snapshot, self.settle, self.now)?;
         let new: Vec<&LandedObject> =
             found.objects.iter().filter(|object| !snapshot.waiting.contains_key(&object.url)).collect();
         Ok(Lag {
@@ -235,7 +235,7 @@ async fn rejected_of_inputs(ledger: &Ledger, snapshot: &Snapshot, files: &[(&str
     for (path, file) in files {
         let Some(commit) = ledger.commit(file.origin).await? else { continue };
         for url in commit.add.iter().filter(|file| file.path == *path).flat_map(|file| commit.inputs_of(file)) {
-            let compacted = snapshot.compacted.get(url).map_or(file.origin, |input| input.commit);
+            let compacted = snapshot.compacted.get(url)?.map_or(file.origin, |input| input.commit);
             by_commit.entry(compacted).or_default().insert(url.to_owned());
         }
     }

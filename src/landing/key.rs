@@ -6,6 +6,8 @@
 //! | `2026/11/20/03/anything` | 03:00:00, of the folders |
 //! | `anything` | none: LastModified is used instead |
 //!
+//! What a key says must stay what it says in every version: checkpoints of the ledger are searched by it.
+//!
 //! It is the arrival of the *oldest* record in the object, UTC; event time is another thing.
 
 use chrono::{DateTime, NaiveDate, Utc};

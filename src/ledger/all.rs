@@ -1,6 +1,8 @@
 //! Reading every commit, also of a ledger that is damaged: for checks, and for telling what happened.
 
 use super::commit::Commit;
+use super::load::Inputs;
+use super::snapshot::Snapshot;
 use super::store::Ledger;
 use crate::error::{Error, Result};
 use futures::{Stream, StreamExt};
@@ -26,6 +28,20 @@ impl Ledger {
         futures::stream::iter(numbers)
             .map(move |number| async move { (number, self.commit(number).await) })
             .buffered(FETCHES)
+    }
+
+    /// The number of the newest checkpoint, and the state that it says; no state where it is damaged.
+    ///
+    /// # Errors
+    /// Ledger: its commit is missing. Those of the store.
+    pub async fn newest_checkpoint(&self) -> Result<Option<(u64, Option<Snapshot>)>> {
+        let Some(number) = self.checkpoints().await?.first().copied() else { return Ok(None) };
+        Ok(Some((number, self.restore(number, Inputs::All).await?)))
+    }
+
+    /// The folder of the checkpoints.
+    pub fn checkpoints_url(&self) -> String {
+        self.folder.join("checkpoint").url()
     }
 
     /// The folder of the commits.

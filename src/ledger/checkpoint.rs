@@ -3,9 +3,12 @@
 //! A [`Root`] under the commit's number names the parts that hold the rest, and is written after them. `docs/ledger.md`
 //! describes the JSON. What is read of a checkpoint is the whole state or `None`: nothing of a damaged one is used.
 
+use super::brought::Brought;
 use super::commit::{ColumnStats, FORMAT, Pins, Waiting, checksum};
+use super::compacted::{Compacted, Key};
 use super::snapshot::{CompactedInput, LiveFile, Snapshot};
 use crate::error::{Error, Result};
+use crate::landing::delivery_time;
 use crate::table::{FileSet, Partition};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,9 @@ use uuid::Uuid;
 
 /// One key of so many ends its part. Cuts depend on the keys alone, so a change moves no cut but its own.
 const PARTITIONS_A_PART: u32 = 1024;
-const COMPACTED_A_PART: u32 = 4096;
+const COMPACTED_A_PART: u32 = if cfg!(test) { 4 } else { 4096 };
+/// The kind of the parts with compacted inputs.
+const COMPACTED: &str = "compacted";
 /// A part ends from this size on, whatever its keys.
 const PART_BYTES: usize = 8 << 20;
 
@@ -40,6 +45,8 @@ pub(super) struct Root {
     expired_before: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     condemned: BTreeMap<String, u64>,
+    /// Not left out where it is empty: without it no listing could begin at what is new.
+    brought: Vec<Brought>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) partitions: Vec<Part>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -56,11 +63,19 @@ pub(super) struct Part {
     count: u64,
     first: String,
     last: String,
+    /// Of compacted inputs: each was delivered when its key says, so that its URL tells that it is here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) dated: bool,
 }
 
-/// The checkpoint that a state was loaded from; no part of what the state says, so all are equal.
+/// What a state was loaded from; no part of what it says, so all are equal.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Base(pub(super) Option<Arc<Root>>);
+pub(super) struct Base {
+    /// The checkpoint.
+    pub(super) root: Option<Arc<Root>>,
+    /// Entries of the commits since.
+    pub(super) entries: usize,
+}
 
 impl PartialEq for Base {
     fn eq(&self, _: &Self) -> bool {
@@ -148,13 +163,18 @@ impl Root {
     }
 
     /// The state without what the parts hold.
-    pub(super) fn begin(self: Arc<Self>) -> Snapshot {
-        Snapshot {
+    ///
+    /// `None` where the ranges of its parts are none.
+    pub(super) fn begin(self: Arc<Self>) -> Option<Snapshot> {
+        let mut compacted = Compacted::default();
+        compacted.rebase(&self.compacted, |_| true)?;
+        Some(Snapshot {
             head: self.number,
             id: self.id,
             pins: self.pins.clone(),
             files: BTreeMap::new(),
-            compacted: Default::default(),
+            compacted,
+            brought: self.brought.clone(),
             waiting: self.waiting.iter().map(|waiting| (waiting.url.clone(), waiting.clone())).collect(),
             changed: BTreeMap::new(),
             full_listing_at: self.full_listing_at,
@@ -162,8 +182,8 @@ impl Root {
             hold: self.hold,
             expired_before: self.expired_before,
             condemned: self.condemned.clone(),
-            base: Base(Some(self)),
-        }
+            base: Base { root: Some(self), entries: 0 },
+        })
     }
 }
 
@@ -191,14 +211,22 @@ impl Part {
         Some(())
     }
 
-    /// Adds the compacted inputs of a part to the state of its root.
+    /// Adds the compacted inputs of a part to the state of its root, or to a later one in which none of them changed.
     pub(super) fn add_compacted(&self, bytes: &[u8], state: &mut Snapshot) -> Option<()> {
+        let written = state.base.root.as_ref().map(|root| root.number);
         for InputState { url, etag, size, delivered, commit } in self.items(bytes)? {
-            let fits = commit <= state.head && !state.waiting.contains_key(&url);
+            let found = !self.dated || delivery_time(&url) == Some(delivered);
+            let fits = Some(commit) <= written && !state.waiting.contains_key(&url);
             let input = CompactedInput { etag, size, delivered, commit };
-            (fits && state.compacted.insert(url, input).is_none()).then_some(())?;
+            (found && fits && state.compacted.insert(url, input).is_none()).then_some(())?;
         }
         Some(())
+    }
+
+    /// The last key of a part of compacted inputs; `None` where there is none such.
+    pub(super) fn last_input(&self) -> Option<Key> {
+        let (delivered, url) = self.last.split_once(' ')?;
+        Some((delivered.parse().ok()?, url.to_owned()))
     }
 }
 
@@ -216,11 +244,11 @@ impl FileState {
 /// # Errors
 /// Internal, where the state is none that commits fold to.
 pub(super) fn encode(state: &Snapshot) -> Result<Encoded> {
-    let base = state.base.0.as_deref();
+    let base = state.base.root.as_deref();
     let mut parts = Vec::new();
     let partitions = Packer::new("partitions", state.head, base.map(|root| (root.number, &*root.partitions)));
     let partitions = pack_partitions(state, partitions, &mut parts)?;
-    let compacted = Packer::new("compacted", state.head, base.map(|root| (root.number, &*root.compacted)));
+    let compacted = Packer::new(COMPACTED, state.head, base.map(|root| (root.number, &*root.compacted)));
     let compacted = pack_compacted(state, compacted, &mut parts)?;
     let root = Root {
         number: state.head,
@@ -232,6 +260,7 @@ pub(super) fn encode(state: &Snapshot) -> Result<Encoded> {
         hold: state.hold,
         expired_before: state.expired_before,
         condemned: state.condemned.clone(),
+        brought: state.brought.clone(),
         partitions,
         compacted,
     };
@@ -261,14 +290,21 @@ fn pack_partitions(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(Stri
 }
 
 fn pack_compacted(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(String, Vec<u8>)>) -> Result<Vec<Part>> {
-    let mut inputs: Vec<(&String, &CompactedInput)> = state.compacted.iter().collect();
+    let mut inputs: Vec<(&String, &CompactedInput)> = state.compacted.loaded().collect();
     inputs.sort_unstable_by_key(|(url, input)| (input.delivered, *url));
+    let mut absent = state.compacted.absent().peekable();
     for (url, input) in inputs {
+        let before = |(delivered, last): &Key| (*delivered, last) < (input.delivered, url);
+        while let Some((_, part)) = absent.next_if(|(last, _)| before(last)) {
+            packer.keep(part, new)?;
+        }
+        packer.dated &= delivery_time(url) == Some(input.delivered);
         let CompactedInput { etag, size, delivered, commit } = input.clone();
         let key = format!("{} {url}", delivered.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit })?;
         packer.cut_if(crc32fast::hash(url.as_bytes()).is_multiple_of(COMPACTED_A_PART), new)?;
     }
+    absent.try_for_each(|(_, part)| packer.keep(part, new))?;
     packer.finish(new)
 }
 
@@ -284,13 +320,15 @@ struct Packer<'a> {
     last: String,
     /// The newest commit that changed any of the items.
     changed: u64,
+    /// Whether all items were delivered when their keys say, if they are inputs.
+    dated: bool,
     parts: Vec<Part>,
 }
 
 impl<'a> Packer<'a> {
     fn new(kind: &'static str, number: u64, base: Option<(u64, &'a [Part])>) -> Self {
         let (body, first, last) = Default::default();
-        Packer { kind, number, base, body, count: 0, first, last, changed: 0, parts: Vec::new() }
+        Packer { kind, number, base, body, count: 0, first, last, changed: 0, dated: true, parts: Vec::new() }
     }
 
     fn push(&mut self, key: String, changed: u64, item: &impl Serialize) -> Result<()> {
@@ -319,6 +357,7 @@ impl<'a> Packer<'a> {
             count: std::mem::take(&mut self.count),
             first: std::mem::take(&mut self.first),
             last: std::mem::take(&mut self.last),
+            dated: std::mem::replace(&mut self.dated, true) && self.kind == COMPACTED,
         };
         let part = self.known(&part).unwrap_or_else(|| {
             new.push((part.name.clone(), bytes));
@@ -334,6 +373,15 @@ impl<'a> Packer<'a> {
     fn known(&self, part: &Part) -> Option<Part> {
         let (_, parts) = self.base.filter(|(number, _)| self.changed <= *number)?;
         parts.iter().find(|known| Part { name: known.name.clone(), ..part.clone() } == **known).cloned()
+    }
+
+    /// A part that comes next and was not loaded, so that nothing in its range changed.
+    fn keep(&mut self, part: &Part, new: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
+        if self.count > 0 {
+            self.cut_if(true, new)?;
+        }
+        self.parts.push(part.clone());
+        Ok(())
     }
 
     fn finish(mut self, new: &mut Vec<(String, Vec<u8>)>) -> Result<Vec<Part>> {

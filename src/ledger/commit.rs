@@ -264,6 +264,12 @@ impl Commit {
         !self.add.is_empty() || !self.remove.is_empty()
     }
 
+    /// How many things it names: what its size and the time of reading it follow.
+    pub(super) fn entries(&self) -> usize {
+        let urls = self.inputs.len() + self.sources.len() + self.taken_out.len() + self.waiting.len() + self.gone.len();
+        urls + self.add.len() + self.remove.len() + self.condemned.len() + self.deleted.len()
+    }
+
     /// The URLs of the inputs that have records in one of its files.
     pub fn inputs_of(&self, file: &DataFile) -> Vec<&str> {
         let url = |place: &u32| match self.sources.is_empty() {

@@ -5,29 +5,41 @@ use super::commit::Commit;
 use super::snapshot::Snapshot;
 use super::store::Ledger;
 use crate::error::{Error, Result};
+use crate::landing::delivery_time;
 use crate::sabotage::{Broken, broken};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Commits, or parts, that are fetched or stored at once.
 const AT_ONCE: usize = 16;
 /// A checkpoint is due after so many commits without one: what a load reads one by one at most.
 const CHECKPOINT_EVERY: u64 = 100;
+/// It is due earlier where these commits name so many inputs and files, which are some 16 MB.
+const CHECKPOINT_ENTRIES: usize = 50_000;
+
+/// Whether all compacted inputs are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inputs {
+    All,
+    /// Those that are asked for, and those that are not found by their URL.
+    Asked,
+}
 
 impl Snapshot {
-    /// Whether so many commits lie after the checkpoint that this state was loaded from that a new one pays.
+    /// Whether so many commits, or such large ones, lie after the checkpoint that this state was loaded from that a new one pays.
     pub fn checkpoint_is_due(&self) -> bool {
-        let since = self.base.0.as_ref().map_or(0, |root| root.number);
-        self.head - since >= CHECKPOINT_EVERY
+        let since = self.base.root.as_ref().map_or(0, |root| root.number);
+        self.head - since >= CHECKPOINT_EVERY || self.base.entries >= CHECKPOINT_ENTRIES
     }
 }
 
 impl Ledger {
-    /// The newest state; `None` where there is no table.
+    /// The newest state, whole; `None` where there is no table.
     ///
     /// A checkpoint that is damaged, incomplete, or not of this history is passed over, for an older one or for all commits.
     ///
@@ -35,12 +47,72 @@ impl Ledger {
     /// Ledger: a commit is missing, damaged or does not fit; the message names the object. Commits before the checkpoint are
     /// not read.
     pub async fn load(&self) -> Result<Option<Snapshot>> {
+        self.load_with(Inputs::All).await
+    }
+
+    /// The newest state, in which compacted inputs are loaded as they are asked for: by [`look_up`](Self::look_up), by
+    /// [`complete`](Self::complete), and by the commits that are read and appended. What has nothing to ask loads none (I8).
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn load_lean(&self) -> Result<Option<Snapshot>> {
+        self.load_with(Inputs::Asked).await
+    }
+
+    async fn load_with(&self, inputs: Inputs) -> Result<Option<Snapshot>> {
         for number in self.checkpoints().await? {
-            if let Some(state) = self.restore(number).await? {
+            if let Some(state) = self.restore(number, inputs).await? {
                 return self.read_on(Some(state)).await;
             }
         }
         self.read_on(None).await
+    }
+
+    /// Loads what tells whether these objects are compacted.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn look_up<'a>(&self, state: &mut Snapshot, urls: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let known = &state.compacted;
+        let parts = urls.into_iter().filter_map(|url| known.part_of(delivery_time(url), url)).collect();
+        self.load_parts(state, parts).await
+    }
+
+    /// Loads all compacted inputs.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn complete(&self, state: &mut Snapshot) -> Result<()> {
+        let parts = state.compacted.all_absent();
+        self.load_parts(state, parts).await
+    }
+
+    /// Loads what the commit must be checked against. A part may be gone or damaged by now: then another checkpoint tells.
+    pub(super) async fn prepare(&self, state: &mut Snapshot, commit: &Commit) -> Result<()> {
+        let known = &state.compacted;
+        // An input without a time in its key goes by another: the part that it will be in must be whole to be written again.
+        let new = commit.inputs.iter().filter_map(|input| known.part_of(Some(input.delivered), &input.url));
+        let inputs = commit.inputs.iter().map(|input| &input.url);
+        let urls = inputs.chain(&commit.taken_out).chain(commit.waiting.iter().map(|waiting| &waiting.url));
+        let parts = urls.filter_map(|url| known.part_of(delivery_time(url), url)).chain(new).collect();
+        self.load_parts(state, parts).await
+    }
+
+    async fn load_parts(&self, state: &mut Snapshot, places: BTreeSet<usize>) -> Result<()> {
+        let parts: Vec<Part> = places.iter().filter_map(|at| state.compacted.part(*at).cloned()).collect();
+        if self.fill(state, &parts, Part::add_compacted).await? {
+            places.into_iter().for_each(|at| state.compacted.is_loaded(at));
+            return Ok(());
+        }
+        let whole = self.load_at(state.head).await?;
+        (state.compacted, state.base) = (whole.compacted, whole.base);
+        Ok(())
+    }
+
+    /// Applies the next commit.
+    pub(super) async fn advance(&self, state: &mut Snapshot, commit: &Commit) -> Result<()> {
+        self.prepare(state, commit).await?;
+        state.apply(commit)
     }
 
     /// The state after commit `number`, also where later ones changed it.
@@ -49,7 +121,7 @@ impl Ledger {
     /// Usage: the ledger does not reach so far. Ledger: as of [`load`](Self::load).
     pub async fn load_at(&self, number: u64) -> Result<Snapshot> {
         for checkpoint in self.checkpoints().await?.into_iter().filter(|checkpoint| *checkpoint <= number) {
-            if let Some(state) = self.restore(checkpoint).await? {
+            if let Some(state) = self.restore(checkpoint, Inputs::All).await? {
                 return self.read_up_to(state, number).await;
             }
         }
@@ -106,7 +178,10 @@ impl Ledger {
         let stored = futures::stream::iter(parts).map(|(name, bytes)| self.store_new(name, bytes));
         stored.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
         if self.store_new(Commit::file_name(root.number), root.to_bytes()?).await? {
-            snapshot.base = Base(Some(Arc::new(root)));
+            let absent: HashSet<String> = snapshot.compacted.absent().map(|(_, part)| part.name.clone()).collect();
+            let rebased = snapshot.compacted.rebase(&root.compacted, |part| absent.contains(&part.name));
+            rebased.ok_or_else(|| Error::internal("a checkpoint was written whose ranges are none"))?;
+            snapshot.base = Base { root: Some(Arc::new(root)), entries: 0 };
         }
         Ok(())
     }
@@ -129,7 +204,7 @@ impl Ledger {
     }
 
     /// The numbers of all checkpoints, newest first.
-    async fn checkpoints(&self) -> Result<Vec<u64>> {
+    pub(super) async fn checkpoints(&self) -> Result<Vec<u64>> {
         let folder = self.folder.join("checkpoint");
         let listed = folder.store().list_with_delimiter(Some(folder.prefix())).await;
         let listed = listed.map_err(|e| Error::from(e).context(format!("cannot list the checkpoints {folder}")))?;
@@ -140,7 +215,7 @@ impl Ledger {
     }
 
     /// The state of a checkpoint; `None` where it is not whole, or not of the commit that is there under its number.
-    async fn restore(&self, number: u64) -> Result<Option<Snapshot>> {
+    pub(super) async fn restore(&self, number: u64, inputs: Inputs) -> Result<Option<Snapshot>> {
         let Some(bytes) = self.checkpoint_object(Commit::file_name(number)).await? else { return Ok(None) };
         let Some(root) = Root::from_bytes(number, &bytes) else { return Ok(None) };
         let commit = self.commit(number).await?.ok_or_else(|| self.missing(number, "there is a checkpoint of it"))?;
@@ -148,9 +223,13 @@ impl Ledger {
             return Ok(None);
         }
         let root = Arc::new(root);
-        let mut state = root.clone().begin();
+        let Some(mut state) = root.clone().begin() else { return Ok(None) };
+        let wanted = |part: &Part| inputs == Inputs::All || !part.dated;
+        let (places, parts): (Vec<usize>, Vec<Part>) =
+            root.compacted.iter().cloned().enumerate().filter(|(_, part)| wanted(part)).unzip();
         let whole = self.fill(&mut state, &root.partitions, Part::add_partitions).await?
-            && self.fill(&mut state, &root.compacted, Part::add_compacted).await?;
+            && self.fill(&mut state, &parts, Part::add_compacted).await?;
+        places.into_iter().for_each(|at| state.compacted.is_loaded(at));
         Ok(whole.then_some(state))
     }
 
@@ -195,7 +274,7 @@ impl Ledger {
             let told = || format!("there are commits up to {}", highest.unwrap_or(number));
             let commit = commit?.ok_or_else(|| self.missing(number, &told()))?;
             match &mut state {
-                Some(state) => state.apply(&commit)?,
+                Some(state) => self.advance(state, &commit).await?,
                 None => state = Some(Snapshot::begin(&commit)?),
             }
         }

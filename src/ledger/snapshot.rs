@@ -1,12 +1,14 @@
 //! The state of a table after a commit: the fold of all commits up to it.
 
+use super::brought::{self, Brought};
 use super::checkpoint::Base;
 use super::commit::{Action, ColumnStats, Commit, Pins, Waiting, attempt_of};
+use super::compacted::Compacted;
 use crate::error::{Error, Result};
 use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition, TableSchema};
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// What is true of a table after its commit [`head`](Self::head).
@@ -20,8 +22,10 @@ pub struct Snapshot {
     pub pins: Pins,
     /// Live files of both sets by path.
     pub files: BTreeMap<String, LiveFile>,
-    /// Objects that are compacted, by canonical URL.
-    pub compacted: HashMap<String, CompactedInput>,
+    /// Objects that are compacted.
+    pub compacted: Compacted,
+    /// Below which landing prefixes objects were brought, and the newest delivery of each.
+    pub(super) brought: Vec<Brought>,
     /// Objects that could not be read, by canonical URL. Never one that is compacted.
     pub waiting: BTreeMap<String, Waiting>,
     /// The commit that last changed each partition of each set, also where none of its files is left.
@@ -36,7 +40,7 @@ pub struct Snapshot {
     pub expired_before: Option<DateTime<Utc>>,
     /// Folders that were condemned and are not known to be deleted, with the commit that did it.
     pub condemned: BTreeMap<String, u64>,
-    /// The checkpoint that it was loaded from.
+    /// What it was loaded from.
     pub(super) base: Base,
 }
 
@@ -84,7 +88,8 @@ impl Snapshot {
                 id: first.id,
                 pins: pins.clone(),
                 files: BTreeMap::new(),
-                compacted: HashMap::new(),
+                compacted: Compacted::default(),
+                brought: Vec::new(),
                 waiting: BTreeMap::new(),
                 changed: BTreeMap::new(),
                 full_listing_at: None,
@@ -118,7 +123,7 @@ impl Snapshot {
             _ => {}
         }
         self.apply_files(commit);
-        self.apply_inputs(commit);
+        self.apply_inputs(commit)?;
         self.apply_condemned(commit);
         match &commit.shard {
             Some(shard) => self.shard_listings.extend(commit.full_listing_at.map(|at| (shard.clone(), at))),
@@ -126,6 +131,7 @@ impl Snapshot {
         }
         self.head = commit.number;
         self.id = commit.id;
+        self.base.entries += commit.entries();
         Ok(())
     }
 
@@ -150,7 +156,7 @@ impl Snapshot {
         }
     }
 
-    fn apply_inputs(&mut self, commit: &Commit) {
+    fn apply_inputs(&mut self, commit: &Commit) -> Result<()> {
         for input in &commit.inputs {
             let compacted = CompactedInput {
                 etag: input.etag.clone(),
@@ -160,6 +166,7 @@ impl Snapshot {
             };
             self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
+            brought::note(&mut self.brought, &self.pins.landing, &commit.shard, &input.url, input.delivered);
         }
         for gone in &commit.gone {
             self.waiting.remove(&gone.url);
@@ -171,10 +178,11 @@ impl Snapshot {
             self.waiting.insert(url.clone(), Waiting { url: url.clone(), reason, since: commit.at });
         }
         for waiting in &commit.waiting {
-            if !self.compacted.contains_key(&waiting.url) || broken(Broken::WaitingBeatsCompacted) {
+            if !self.compacted.contains(&waiting.url)? || broken(Broken::WaitingBeatsCompacted) {
                 self.waiting.insert(waiting.url.clone(), waiting.clone());
             }
         }
+        Ok(())
     }
 
     fn apply_condemned(&mut self, commit: &Commit) {
@@ -191,13 +199,13 @@ impl Snapshot {
     /// # Errors
     /// Ledger: it is not the next one, compacts an object twice, adds a path twice, removes what is not live, makes a condemned
     /// file live, changes the number of rows in a merge, or brings objects in during a hold. Such a commit was not written by
-    /// this protocol.
+    /// this protocol. Internal: it is not loaded whether its objects are compacted.
     pub fn check(&self, commit: &Commit) -> Result<()> {
         let follows = (commit.number != self.head + 1).then(|| format!("it follows commit {}", self.head));
-        let wrong = follows
-            .or_else(|| self.wrong_action(commit))
-            .or_else(|| self.wrong_files(commit))
-            .or_else(|| self.wrong_inputs(commit));
+        let mut wrong = follows.or_else(|| self.wrong_action(commit)).or_else(|| self.wrong_files(commit));
+        if wrong.is_none() {
+            wrong = self.wrong_inputs(commit)?;
+        }
         wrong.map_or(Ok(()), |what| Err(broken_ledger(commit, what)))
     }
 
@@ -261,23 +269,30 @@ impl Snapshot {
         Some(format!("it merges partition {} into {more} rows more than there were", partition.path()))
     }
 
-    fn wrong_inputs(&self, commit: &Commit) -> Option<String> {
+    fn wrong_inputs(&self, commit: &Commit) -> Result<Option<String>> {
         let again = commit.action == Action::Rebuild;
         let other = again || commit.action == Action::Rollback; // as an earlier commit brought it
         let mut brought = HashSet::new();
         for input in &commit.inputs {
-            match self.compacted.get(&input.url) {
-                _ if broken(Broken::OverlapUnchecked) => {}
+            let told = match self.compacted.get(&input.url)? {
+                _ if broken(Broken::OverlapUnchecked) => continue,
                 Some(earlier) if !other => {
-                    return Some(format!("{} is compacted already, by commit {}", input.url, earlier.commit));
+                    format!("{} is compacted already, by commit {}", input.url, earlier.commit)
                 }
-                None if again => return Some(format!("it rebuilds {}, which is not compacted", input.url)),
-                _ if !brought.insert(&input.url) => return Some(format!("it brings {} twice", input.url)),
-                _ => {}
+                None if again => format!("it rebuilds {}, which is not compacted", input.url),
+                _ if !brought.insert(&input.url) => format!("it brings {} twice", input.url),
+                _ => continue,
+            };
+            return Ok(Some(told));
+        }
+        for url in &commit.taken_out {
+            if !self.compacted.contains(url)? {
+                return Ok(Some(format!("it takes out {url}, which is not compacted")));
             }
         }
-        let unknown = commit.taken_out.iter().find(|url| !self.compacted.contains_key(*url))?;
-        Some(format!("it takes out {unknown}, which is not compacted"))
+        // what waits is void where it is compacted, so that must be known, too
+        commit.waiting.iter().try_for_each(|waiting| self.compacted.get(&waiting.url).map(drop))?;
+        Ok(None)
     }
 
     /// The table's schema, as pinned.
@@ -295,8 +310,22 @@ impl Snapshot {
     }
 
     /// The newest delivery time of what is compacted.
-    pub fn newest_delivery(&self) -> Option<DateTime<Utc>> {
-        self.compacted.values().map(|input| input.delivered).max()
+    ///
+    /// # Errors
+    /// Internal: not all of it is loaded.
+    pub fn newest_delivery(&self) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.compacted.all()?.values().map(|input| input.delivered).max())
+    }
+
+    /// The newest delivery below a landing prefix with date folders that runs of a share of its objects have compacted, or
+    /// runs of all; without a share, that any run has. Also of objects that were taken out again.
+    pub fn newest_below(&self, landing: &str, shard: Option<&str>) -> Option<DateTime<Utc>> {
+        brought::newest(&self.brought, landing, shard)
+    }
+
+    /// Whether any object below the landing prefix was ever compacted.
+    pub fn knows_below(&self, landing: &str) -> bool {
+        brought::any(&self.brought, landing)
     }
 }
 
@@ -384,7 +413,7 @@ mod tests {
             ..commit(3, Action::Rollback)
         };
         state.apply(&back).unwrap();
-        assert_eq!((state.hold, state.files.len(), state.compacted.len()), (Some(3), 1, 1));
+        assert_eq!((state.hold, state.files.len(), state.compacted.all().unwrap().len()), (Some(3), 1, 1));
         assert_eq!(state.waiting["b"].reason, "commit 3 took it out: rolled back to commit 1");
         assert!(state.clone().apply(&add(4, "b", "data/z")).is_err(), "the table is on hold");
         assert!(state.clone().apply(&Commit { resumes: Some(2), ..commit(4, Action::Resume) }).is_err());

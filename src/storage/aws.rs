@@ -49,7 +49,11 @@ pub struct Aws {
     profile: Option<String>,
     requests: Arc<Requests>,
     identity: Arc<OnceCell<Option<String>>>,
+    silence: Duration,
 }
+
+/// The longest silence of a server that has not answered, or not all.
+const SILENCE: Duration = Duration::from_secs(60);
 
 impl Aws {
     /// Reads the environment and the profile. Asks nobody for credentials yet.
@@ -57,7 +61,7 @@ impl Aws {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client())
             .retry_config(RetryConfig::standard().with_max_attempts(6))
-            .timeout_config(timeouts());
+            .timeout_config(timeouts(SILENCE));
         if let Some(region) = &options.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -80,14 +84,22 @@ impl Aws {
             .http_client(http_client())
             .sleep_impl(sleep)
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
-            .timeout_config(timeouts())
+            .timeout_config(timeouts(SILENCE))
             .identity_cache(aws_config::identity::IdentityCache::lazy().build())
             .credentials_provider(SharedCredentialsProvider::new(keys));
         Self::of(config.build(), Patience::Test)
     }
 
     fn of(config: SdkConfig, patience: Patience) -> Self {
-        Aws { config, patience, profile: None, requests: Default::default(), identity: Default::default() }
+        let (requests, identity) = Default::default();
+        Aws { config, patience, profile: None, requests, identity, silence: SILENCE }
+    }
+
+    /// The same with another bound for the silence of a server, in the place of a minute.
+    #[must_use]
+    pub fn with_silence(self, silence: Duration) -> Self {
+        let config = self.config.into_builder().timeout_config(timeouts(silence)).build();
+        Aws { config, silence, ..self }
     }
 
     #[cfg(test)]
@@ -144,6 +156,10 @@ impl Aws {
 
     pub(super) fn patience(&self) -> Patience {
         self.patience
+    }
+
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
     }
 
     /// The clock that requests are signed by.
@@ -211,10 +227,10 @@ pub(super) fn check_endpoint(url: &str) -> Result<()> {
     }
 }
 
-fn timeouts() -> TimeoutConfig {
+fn timeouts(silence: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(60))
+        .read_timeout(silence)
         .operation_attempt_timeout(Duration::from_secs(90))
         .build()
 }

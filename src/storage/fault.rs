@@ -111,6 +111,21 @@ impl Meaning {
         }
     }
 
+    /// Whether the service refused the request: nothing of it happened, and to send it again is in vain.
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Meaning::Denied
+            | Meaning::Expired
+            | Meaning::Unknown
+            | Meaning::NoCredentials
+            | Meaning::Clock
+            | Meaning::NoBucket
+            | Meaning::Region
+            | Meaning::Archived => true,
+            Meaning::Throttled | Meaning::Unreachable | Meaning::Other => false,
+        }
+    }
+
     fn kind(self) -> Kind {
         match self {
             Meaning::Expired | Meaning::Unknown | Meaning::NoCredentials | Meaning::Clock => Kind::Credentials,

@@ -169,7 +169,11 @@ fn told(path: &str, error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: error.into() },
         ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: error.into() },
-        _ => Error::Generic { store: "local files", source: format!("cannot write /{path}: {error}").into() },
+        // an I/O error with its kind: by that the disk is known to be full
+        kind => {
+            let source = std::io::Error::new(kind, format!("cannot write /{path}: {error}"));
+            Error::Generic { store: "local files", source: source.into() }
+        }
     }
 }
 
@@ -208,6 +212,17 @@ impl MultipartUpload for DurableUpload {
 mod tests {
     use super::*;
     use object_store::ObjectStoreExt;
+
+    #[test]
+    fn a_full_disk_is_told_with_what_to_do() {
+        for (code, hint) in [(28, "free some disk space"), (122, "quota"), (27, "ulimit -f"), (30, "mounted read-only")]
+        {
+            let error = told("lake/x", std::io::Error::from_raw_os_error(code));
+            let error = crate::error::Error::from(error).context("cannot write x");
+            assert!(error.hint_text().is_some_and(|text| text.contains(hint)), "{code}: {:?}", error.hint_text());
+            assert!(error.chain().iter().any(|line| line.contains("cannot write /lake/x: ")), "{error:?}");
+        }
+    }
 
     #[tokio::test]
     async fn one_of_many_creates_wins_and_nothing_else_stays() {

@@ -6,7 +6,9 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use object_store::ClientOptions;
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -158,22 +160,24 @@ impl Intercept for CountingCalls {
 /// A connection that counts what goes through it, and that waits for bytes: a large object may take as long as it likes, as
 /// long as something comes. object_store's own gives up on a whole request, its body included.
 #[derive(Debug)]
-pub(super) struct CountingConnector(pub(super) Arc<Requests>);
+pub(super) struct CountingConnector {
+    pub(super) requests: Arc<Requests>,
+    /// The longest silence of a server that has not answered, or not all.
+    pub(super) silence: Duration,
+}
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// The longest silence of a server that has not answered, or not all.
-const SILENCE: Duration = Duration::from_secs(60);
 
 impl HttpConnector for CountingConnector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("firelake/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
+            .read_timeout(self.silence)
             .http1_only()
             .build()
             .map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })?;
-        Ok(HttpClient::new(Counting { inner: HttpClient::new(client), requests: self.0.clone() }))
+        Ok(HttpClient::new(Counting { inner: HttpClient::new(client), requests: self.requests.clone() }))
     }
 }
 
@@ -187,9 +191,22 @@ struct Counting {
 impl HttpService for Counting {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let copies = request.headers().contains_key("x-amz-copy-source");
-        self.requests.count(kind(request.method().as_str(), request.uri().query().unwrap_or_default(), copies));
-        self.inner.execute(request).await
+        let kind = kind(request.method().as_str(), request.uri().query().unwrap_or_default(), copies);
+        self.requests.count(kind);
+        let answer = self.inner.execute(request).await?;
+        match kind {
+            Request::Get if answer.status().is_success() => Ok(answer),
+            _ => whole(answer).await,
+        }
     }
+}
+
+/// An answer with all of its body. One that breaks off is told as a lost answer, which the store's client asks for again; an
+/// object's own bytes it resumes by itself, and nothing else.
+async fn whole(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (parts, body) = answer.into_parts();
+    let bytes = body.bytes().await.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
+    Ok(HttpResponse::from_parts(parts, bytes.into()))
 }
 
 fn kind(method: &str, query: &str, copies: bool) -> Request {

@@ -35,7 +35,7 @@ impl S3 {
             .with_credentials(Arc::new(Bridge { aws: aws.clone(), cached: Mutex::default() }))
             .with_retry(retries(aws.patience()))
             .with_allow_http(true)
-            .with_http_connector(CountingConnector(aws.requests().clone()));
+            .with_http_connector(CountingConnector { requests: aws.requests().clone(), silence: aws.silence() });
         if let Some(endpoint) = aws.s3_endpoint() {
             check_endpoint(&endpoint)?;
             // Servers other than AWS have no host name of its own for each bucket.

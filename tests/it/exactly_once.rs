@@ -2,10 +2,13 @@
 //! objects that come late or are touched.
 
 mod checkpoints;
+mod environment;
 mod faults;
 mod large;
 mod late;
 mod processes;
+mod restored;
+mod wire;
 
 use firelake::jobs::generate::GenerateOptions;
 

@@ -1,5 +1,6 @@
 //! `verify`: each kind of damage in turn is found, and named; a clean lake is clean. `status` and `history` on the same lake.
 
+mod checkpoints;
 mod damage;
 mod forged;
 mod history;

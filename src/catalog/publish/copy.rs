@@ -89,7 +89,10 @@ fn targets(table: &Location, folder: &Location, place: &Placement) -> Result<Vec
 
 fn foreign(folder: &Location, path: &Path, what: &str) -> Error {
     Error::storage(format!("{} {what}: the published copy cannot be completed", folder.url_of(path)))
-        .hint("somebody else wrote into the lake: remove that file, then publish again")
+        .hint(format!(
+            "somebody else wrote into the lake, or its ledger was restored from a backup and this folder is of a commit that is \
+             lost: remove {folder} whole, then run again; it holds nothing but copies, and no catalog points at it yet"
+        ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Whether a table is what its ledger says, and the ledger whole. Reads everything it can reach, changes nothing.
 //!
 //! 1. `books`: every commit is there, undamaged, and they fit together: each object brought once, no file live twice.
+//!    `checkpoint`: the newest checkpoint says what they say.
 //! 2. `files`: every live file is there with its size and its rows. `orphans`: what lies beside them is told.
 //! 3. `landed`: all that landed is listed and compared with what is compacted.
 //! 4. `published`: the catalog says what the ledger says, and its folders hold the live files.
@@ -9,6 +10,7 @@
 //! What one step cannot check is told, and the next one checks what it still can.
 
 mod books;
+mod checkpoint;
 mod deep;
 mod files;
 mod landed;
@@ -158,6 +160,7 @@ impl VerifyJob {
         }
         (report.commits, report.files) = (books.read, books.files.len() as u64);
         report.rows = books.rows();
+        checkpoint::check(&ledger, &books, &self.watch, &mut report).await;
         files::check(&folder, &books, &self.watch, &mut report).await;
         orphans::check(&folder, &books, &self.watch, &mut report).await;
         let landed = landed::check(self, &books, &mut report).await;

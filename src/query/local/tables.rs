@@ -24,7 +24,7 @@ const INFORMATION_SCHEMA: &str = "information_schema";
 const REJECTED: &str = "_rejected";
 
 /// Snapshots of earlier statements by the table's URL: the next statement reads only the commits since (I8).
-pub(super) type Known = tokio::sync::Mutex<HashMap<String, Snapshot>>;
+pub(super) type Known = tokio::sync::Mutex<HashMap<String, Arc<Snapshot>>>;
 
 /// Looks tables up for one statement: each ledger is loaded once, so a table and its rejected records agree.
 pub(super) struct Tables<'a> {
@@ -137,12 +137,11 @@ impl<'a> Tables<'a> {
             Some(as_of) => self.earlier(folder, as_of).await?,
             None => self.newest(folder, &url).await?,
         };
-        let snapshot = snapshot.map(Arc::new);
         self.snapshots.insert(url, snapshot.clone());
         Ok(snapshot)
     }
 
-    async fn earlier(&self, folder: &Location, as_of: AsOf) -> Result<Option<Snapshot>> {
+    async fn earlier(&self, folder: &Location, as_of: AsOf) -> Result<Option<Arc<Snapshot>>> {
         let snapshot = Ledger::new(folder).load_as_of(as_of).await?;
         let another = self.snapshots.values().flatten().next();
         match (as_of, &snapshot, another) {
@@ -150,20 +149,22 @@ impl<'a> Tables<'a> {
                 Err(Error::usage(format!("the query reads several tables, and {as_of} is of one"))
                     .hint("each table counts its own commits: pass --as-of with a time"))
             }
-            _ => Ok(snapshot),
+            _ => Ok(snapshot.map(Arc::new)),
         }
     }
 
-    async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Snapshot>> {
+    async fn newest(&self, folder: &Location, url: &str) -> Result<Option<Arc<Snapshot>>> {
         let ledger = Ledger::new(folder);
         let mut known = self.known.lock().await;
         let snapshot = match known.remove(url) {
-            Some(mut snapshot) => {
+            Some(snapshot) => {
+                let mut snapshot = Arc::unwrap_or_clone(snapshot);
                 ledger.catch_up(&mut snapshot).await?;
                 Some(snapshot)
             }
-            None => ledger.load().await?,
+            None => ledger.load_lean().await?,
         };
+        let snapshot = snapshot.map(Arc::new);
         known.extend(snapshot.clone().map(|snapshot| (url.to_owned(), snapshot)));
         Ok(snapshot)
     }

@@ -3,6 +3,7 @@
 use super::stand_in;
 use firelake::storage::Location;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -47,9 +48,13 @@ impl Sandbox {
 
     /// Puts an object into a bucket of this sandbox's account.
     pub fn put(&self, bucket: &str, key: &str, body: &[u8]) {
-        let account = &self.env["AWS_ACCESS_KEY_ID"];
-        let answer = stand_in::request(account, "s3", "PUT", &format!("/{bucket}/{key}"), "", body).unwrap();
+        let answer = stand_in::request(&self.account(), "s3", "PUT", &format!("/{bucket}/{key}"), "", body).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// The account of this sandbox's credentials.
+    pub fn account(&self) -> String {
+        self.env["AWS_ACCESS_KEY_ID"].clone()
     }
 
     /// With credentials for AWS, or what answers in its place at `url`.
@@ -78,7 +83,15 @@ impl Sandbox {
 
     /// Starts `firelake` with the words of `line`; double quotes hold words together.
     pub fn start(&self, line: &str) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_firelake"))
+        self.start_under(&[], line)
+    }
+
+    /// The same, started by another program: `under` is that and its arguments.
+    pub fn start_under(&self, under: &[&str], line: &str) -> Child {
+        let firelake = [env!("CARGO_BIN_EXE_firelake")];
+        let mut program = under.iter().chain(&firelake);
+        Command::new(program.next().unwrap())
+            .args(program)
             .args(words(line))
             .current_dir(self.dir.path())
             .env_clear()
@@ -88,7 +101,28 @@ impl Sandbox {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap()
+            .unwrap_or_else(|error| panic!("cannot start {under:?} {firelake:?}: {error}"))
+    }
+
+    pub fn run_under(&self, under: &[&str], line: &str) -> Outcome {
+        finish(line, self.start_under(under, line))
+    }
+
+    /// Runs as one to whom permissions apply: root puts aside the right to pass over them.
+    pub fn run_bound(&self, line: &str) -> Outcome {
+        const BOUND: [&str; 3] = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
+        self.permit("bound", 0o555);
+        let passes_over = std::fs::write(self.path("bound/x"), "").is_ok();
+        self.run_under(if passes_over { &BOUND } else { &[] }, line)
+    }
+
+    /// Gives a folder, which is made where it is not there, or a file these permissions.
+    pub fn permit(&self, name: &str, mode: u32) {
+        let path = self.path(name);
+        if !path.exists() {
+            std::fs::create_dir_all(&path).unwrap();
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
     pub fn run(&self, line: &str) -> Outcome {

@@ -96,3 +96,13 @@ pub fn request(
     stream.read_to_string(&mut answer)?;
     Ok(answer)
 }
+
+/// A call of Glue; the answer's body, or all of it where it is an error.
+pub fn glue(account: &str, action: &str, body: &str) -> Result<String, String> {
+    let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: AWSGlue.{action}\r\n");
+    let answer = request(account, "glue", "POST", "/", &headers, body.as_bytes()).map_err(|error| error.to_string())?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
+        _ => Err(answer),
+    }
+}
