@@ -90,6 +90,8 @@ impl Way {
             add_landing: true,
             batch: BatchLimits { objects: 2, ..BatchLimits::default() },
             work: WorkLimits { threads: 1, ..WorkLimits::default() },
+            merge: None,
+            shard: None,
             now: crate::support::lake::now(),
             writer: "a test".into(),
             watch: Default::default(),
