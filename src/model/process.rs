@@ -31,7 +31,8 @@ type = "timestamp"
 event_time = true
 "#;
 
-const WORK: WorkLimits = WorkLimits { threads: 1, memory: 64 << 20, open_files: 16 };
+const WORK: WorkLimits =
+    WorkLimits { threads: 1, memory: 64 << 20, open_files: 16, max_record: 1 << 20, max_decompressed: 64 << 20 };
 
 /// What a process is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,8 @@ fn a_landing_folder_that_went_away() {
 #[test]
 fn an_unknown_schema() {
     let (sandbox, _) = landed();
-    let expected = ["there is no schema apache", "apache_json, combined_apache", "./apache.toml"];
+    let expected =
+        ["there is no schema apache", "apache_json, aws_waf, cloudwatch_logs, combined_apache, ", "./apache.toml"];
     sandbox.run("compact --lake lake --landing landing --schema apache").fails(2, &expected);
     sandbox.run("compact --lake lake --landing landing --schema ./no.toml").exits(2).says(&["./no.toml"]);
     assert!(!sandbox.path("lake").exists());
