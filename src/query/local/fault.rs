@@ -44,7 +44,8 @@ pub(super) fn of_data(error: DataFusionError, file: Option<Path>, earlier: bool)
     Error::storage(message).hint(if is_gone && earlier { DELETED } else { DAMAGED })
 }
 
-const DELETED: &str = "gc has deleted files of that state: choose a later one with --as-of";
+const DELETED: &str = "where gc has deleted files of that state, choose a later one with --as-of; else restore the file from a \
+                       backup: the landed objects still hold its records";
 const DAMAGED: &str = "restore the file from a backup; the landed objects still hold its records";
 
 /// What firelake itself, or a service of AWS, said on the way: it says it better.
