@@ -17,7 +17,7 @@ use crate::config::has_scheme;
 use crate::error::{Error, Kind, Result, causes};
 use local::DurableLocal;
 pub(crate) use local::is_left_behind;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{ObjectStore, ObjectStoreExt};
 use s3::S3;
 use std::collections::BTreeMap;
@@ -189,9 +189,13 @@ impl Location {
         Location { store: self.store.clone(), root: self.root.clone(), prefix: self.path(relative) }
     }
 
-    /// The key of a file below this folder.
+    /// The key of a file below this folder: `relative` as it stands, but for what no key can hold.
     pub fn path(&self, relative: &str) -> Path {
-        relative.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
+        let parts = relative.split('/').filter(|part| !part.is_empty());
+        parts.fold(self.prefix.clone(), |path, part| match PathPart::parse(part) {
+            Ok(part) => path.join(part),
+            Err(_) => path.join(part),
+        })
     }
 
     /// What stands after this folder in `path`; `None` where it is not below it.

@@ -371,7 +371,7 @@ fn unbuilt(error: aws_sdk_glue::error::BuildError) -> Error {
 }
 
 fn values(partition: &Partition) -> Vec<String> {
-    partition.values().into_iter().map(str::to_owned).collect()
+    partition.values()
 }
 
 fn value_list(values: Vec<String>) -> Result<PartitionValueList> {
@@ -379,6 +379,5 @@ fn value_list(values: Vec<String>) -> Result<PartitionValueList> {
 }
 
 fn partition(keys: &[&str], values: &[String]) -> Partition {
-    let path: Vec<String> = keys.iter().zip(values).map(|(key, value)| format!("{key}={value}")).collect();
-    path.join("/").as_str().into()
+    Partition::from_values(keys.iter().copied().zip(values.iter().cloned()))
 }

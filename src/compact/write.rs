@@ -10,9 +10,9 @@ use crate::ledger::{ColumnStats, DataFile};
 use crate::storage::{Fault, Location, Meaning};
 use crate::table::{FileSet, ParquetOptions, Partition, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{interleave_record_batch, max, min};
+use arrow::compute::{cast, interleave_record_batch, max, min};
 use arrow::datatypes::{
-    DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
+    DataType, Date32Type, Field, FieldRef, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
 };
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, TimeDelta};
@@ -136,28 +136,47 @@ impl Layout {
 
     /// The batch as files have it: instants are marked as UTC.
     fn for_file(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let columns =
-            batch.columns().iter().map(|column| match column.as_primitive_opt::<TimestampMillisecondType>() {
-                Some(times) => Arc::new(times.clone().with_timezone("UTC")) as ArrayRef,
-                None => column.clone(),
-            });
-        RecordBatch::try_new(self.schema.clone(), columns.collect())
+        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
+            match column.as_primitive_opt::<TimestampMillisecondType>() {
+                Some(times) => Ok(Arc::new(times.clone().with_timezone("UTC")) as ArrayRef),
+                None if column.data_type() == field.data_type() => Ok(column.clone()),
+                None => cast(column, field.data_type()),
+            }
+        });
+        RecordBatch::try_new(self.schema.clone(), columns.collect::<Result<_, _>>()?)
     }
 }
 
 /// Files carry TIMESTAMP(MILLIS, UTC): an instant for every reader. Both engines show it without a zone.
 fn in_files(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Timestamp(unit, None) => {
-            Field::new(field.name(), DataType::Timestamp(*unit, Some("UTC".into())), true)
-        }
-        _ => field.as_ref().clone(),
-    });
+    let fields = schema.fields().iter().map(|field| Field::new(field.name(), instants(field.data_type()), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The type with its times marked as UTC, at every depth.
+fn instants(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(instants(field.data_type())));
+    match data_type {
+        DataType::Timestamp(unit, None) => DataType::Timestamp(*unit, Some("UTC".into())),
+        DataType::List(element) => DataType::List(inner(element)),
+        DataType::Map(entry, sorted) => DataType::Map(inner(entry), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        other => other.clone(),
+    }
+}
+
+/// How many columns of a Parquet file a type is.
+fn leaves(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(inner) | DataType::Map(inner, _) => leaves(inner.data_type()),
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        _ => 1,
+    }
+}
+
 fn properties(options: &ParquetOptions, sort: &[usize], schema: &Schema) -> WriterProperties {
-    let sorting = |at: &usize| SortingColumn { column_idx: *at as i32, descending: false, nulls_first: true };
+    let leaf = |at: usize| schema.fields()[..at].iter().map(|field| leaves(field.data_type())).sum::<usize>();
+    let sorting = |at: &usize| SortingColumn { column_idx: leaf(*at) as i32, descending: false, nulls_first: true };
     let sorting: Vec<SortingColumn> = sort.iter().map(sorting).collect();
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)

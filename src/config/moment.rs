@@ -25,7 +25,11 @@ impl std::str::FromStr for Moment {
 
 fn to_the_hour(text: &str) -> Option<DateTime<Utc>> {
     let (day, hour) = text.split_once('T').unwrap_or((text, "00"));
-    let hour: u8 = Some(hour).filter(|hour| hour.len() == 2)?.parse().ok().filter(|hour| *hour < 24)?;
+    let hour: u8 = Some(hour)
+        .filter(|hour| hour.len() == 2 && hour.bytes().all(|b| b.is_ascii_digit()))?
+        .parse()
+        .ok()
+        .filter(|hour| *hour < 24)?;
     let day = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN).and_utc();
     day.checked_add_signed(TimeDelta::hours(hour.into()))
 }

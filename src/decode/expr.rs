@@ -11,6 +11,8 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{Expr, SessionContext, try_cast};
 use std::sync::Arc;
@@ -26,7 +28,11 @@ struct Planned {
 impl Planned {
     fn new(session: &SessionContext, expr: Expr, over: Vec<FieldRef>) -> Planning<Self> {
         let over = Arc::new(Schema::new(over));
-        Ok(Planned { expr: session.create_physical_expr(expr, &DFSchema::try_from(over.clone())?)?, over })
+        let schema = DFSchema::try_from(over.clone())?;
+        // `coalesce` and some others are there only until they are simplified
+        let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(schema.clone().into()).build());
+        let expr = simplifier.simplify(simplifier.coerce(expr, &schema)?)?;
+        Ok(Planned { expr: session.create_physical_expr(expr, &schema)?, over })
     }
 
     fn values(&self, columns: Vec<ArrayRef>, rows: usize) -> Planning<ArrayRef> {

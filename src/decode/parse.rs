@@ -173,7 +173,7 @@ fn peek(bytes: &[u8], at: usize) -> Parsed<u8> {
     }
 }
 
-fn value(bytes: &[u8], at: usize, open: &mut Vec<u8>) -> Parsed<(usize, Kind)> {
+pub(super) fn value(bytes: &[u8], at: usize, open: &mut Vec<u8>) -> Parsed<(usize, Kind)> {
     match peek(bytes, at)? {
         b'{' | b'[' => nested(bytes, at, open).map(|end| (end, Kind::Nested)),
         _ => scalar(bytes, at),
@@ -299,7 +299,7 @@ fn some_digits(bytes: &[u8], at: usize) -> Parsed<usize> {
 }
 
 /// The place after the closing quote of the string that begins at `start`, and whether it has escapes.
-fn string(bytes: &[u8], start: usize) -> Parsed<(usize, bool)> {
+pub(super) fn string(bytes: &[u8], start: usize) -> Parsed<(usize, bool)> {
     let mut at = start + 1;
     let mut escaped = false;
     loop {

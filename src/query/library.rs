@@ -6,10 +6,17 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 10] = [
     ("application_windows", include_str!("../../queries/application_windows.sql")),
     ("client_windows", include_str!("../../queries/client_windows.sql")),
+    ("errors_per_hour", include_str!("../../queries/errors_per_hour.sql")),
+    ("flow_rejected_ports", include_str!("../../queries/flow_rejected_ports.sql")),
+    ("flow_top_talkers", include_str!("../../queries/flow_top_talkers.sql")),
+    ("slowest_operations", include_str!("../../queries/slowest_operations.sql")),
     ("status_per_minute", include_str!("../../queries/status_per_minute.sql")),
+    ("systems_and_agents", include_str!("../../queries/systems_and_agents.sql")),
+    ("top_urls", include_str!("../../queries/top_urls.sql")),
+    ("waf_blocks_by_rule", include_str!("../../queries/waf_blocks_by_rule.sql")),
 ];
 
 /// Where names are looked up.
@@ -126,7 +133,7 @@ mod tests {
         let library = Library::new(Some(dir.path().to_owned()));
         assert_eq!(library.find("mine").unwrap().description, "Mine");
         assert_eq!(library.find("client_windows").unwrap().description, "Other");
-        assert_eq!(library.all().unwrap().len(), 4);
-        assert_eq!(Library::new(Some(dir.path().join("none"))).all().unwrap().len(), 3);
+        assert_eq!(library.all().unwrap().len(), SHIPPED.len() + 1);
+        assert_eq!(Library::new(Some(dir.path().join("none"))).all().unwrap().len(), SHIPPED.len());
     }
 }

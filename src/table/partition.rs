@@ -1,4 +1,4 @@
-//! Partition keys, their values from event time, and their Hive paths.
+//! Partition keys, their values from event time or from a column, and their Hive paths.
 //!
 //! | event time (UTC) | keys | path |
 //! |---|---|---|
@@ -6,16 +6,29 @@
 //! | 2026-11-20 03:59:59.999 | `dt = day, hour = hour` | `dt=2026-11-20/hour=03` |
 //! | 2026-11-20 03:59:59.999 | `month = month` | `month=2026-11` |
 //! | any | none | (empty) |
+//!
+//! | value of the column | path |
+//! |---|---|
+//! | `eu-west-1` | `region=eu-west-1` |
+//! | `a/b=c d` | `region=a%2Fb%3Dc%20d` |
+//! | `café` | `region=café` |
+//! | NULL, empty, or too long for a folder's name | `region=__HIVE_DEFAULT_PARTITION__` |
 
+use super::types::HiveType;
 use chrono::{DateTime, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write};
 
-/// What a partition key takes of the event time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How Hive, and whoever reads its tables, writes a key that is NULL.
+pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// A folder's name longer than this does not fit some disks, and S3 has 1,024 bytes for the whole key.
+const LONGEST: usize = 200;
+
+/// What a partition key takes of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transform {
-    /// `2026`
+    /// Of the event time: `2026`
     Year,
     /// `2026-11`
     Month,
@@ -23,14 +36,24 @@ pub enum Transform {
     Day,
     /// `03`: the hour of the day, so it needs a `day` key above it.
     Hour,
+    /// The value of this column, as text.
+    Identity(String),
+}
+
+impl Transform {
+    /// Whether a column of this type can be a key: its values have one text each.
+    pub(super) fn takes(of: &HiveType) -> bool {
+        use HiveType::*;
+        matches!(of, String | Bigint | Int | Smallint | Tinyint | Boolean | Date)
+    }
 }
 
 /// One partition key. Its values are strings in the catalog, so that every client prunes by them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionKey {
     /// The key's name in SQL and in paths.
     pub name: String,
-    /// What it takes of the event time.
+    /// What it takes of a row.
     pub transform: Transform,
 }
 
@@ -40,15 +63,12 @@ impl PartitionKey {
         PartitionKey { name: "dt".into(), transform: Transform::Day }
     }
 
-    /// This key's value for an event time.
-    pub fn value(&self, time: DateTime<Utc>) -> String {
-        let format = match self.transform {
-            Transform::Year => "%Y",
-            Transform::Month => "%Y-%m",
-            Transform::Day => "%Y-%m-%d",
-            Transform::Hour => "%H",
-        };
-        time.format(format).to_string()
+    /// The column whose value it takes; `None` where it takes the event time.
+    pub fn column(&self) -> Option<&str> {
+        match &self.transform {
+            Transform::Identity(column) => Some(column),
+            _ => None,
+        }
     }
 }
 
@@ -58,9 +78,32 @@ impl PartitionKey {
 pub struct Partition(String);
 
 impl Partition {
-    /// The partition that an event at `time` belongs to.
+    /// The partition of rows with this event time, whose keys are all of the event time.
     pub fn of(keys: &[PartitionKey], time: DateTime<Utc>) -> Self {
-        let path: Vec<String> = keys.iter().map(|key| format!("{}={}", key.name, key.value(time))).collect();
+        Self::of_row(keys, time, |_| None)
+    }
+
+    /// The partition of a row with this event time; `column` gives the text of a key's column, `None` for NULL.
+    pub fn of_row<'a>(
+        keys: &[PartitionKey],
+        time: DateTime<Utc>,
+        mut column: impl FnMut(&str) -> Option<&'a str>,
+    ) -> Self {
+        Self::from_values(keys.iter().map(|key| {
+            let format = match &key.transform {
+                Transform::Year => "%Y",
+                Transform::Month => "%Y-%m",
+                Transform::Day => "%Y-%m-%d",
+                Transform::Hour => "%H",
+                Transform::Identity(of) => return (key.name.as_str(), column(of).unwrap_or_default().to_owned()),
+            };
+            (key.name.as_str(), time.format(format).to_string())
+        }))
+    }
+
+    /// The partition with these keys and values.
+    pub fn from_values<'a>(values: impl Iterator<Item = (&'a str, String)>) -> Self {
+        let path: Vec<String> = values.map(|(key, value)| format!("{key}={}", escaped(&value))).collect();
         Partition(path.join("/"))
     }
 
@@ -68,8 +111,9 @@ impl Partition {
     /// without keys, and for values that these keys did not make.
     pub fn end(&self, keys: &[PartitionKey]) -> Option<DateTime<Utc>> {
         let values = self.values();
-        let value =
-            |transform| keys.iter().zip(&values).find(|(key, _)| key.transform == transform).map(|(_, value)| *value);
+        let value = |transform| {
+            keys.iter().zip(&values).find(|(key, _)| key.transform == transform).map(|(_, value)| value.as_str())
+        };
         let date = |text: String| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
         let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
         let next = |months| move |date: NaiveDate| date.checked_add_months(Months::new(months)).map(midnight);
@@ -88,10 +132,34 @@ impl Partition {
         &self.0
     }
 
-    /// The values in the order of the keys.
-    pub fn values(&self) -> Vec<&str> {
-        self.0.split('/').filter_map(|part| Some(part.split_once('=')?.1)).collect()
+    /// The values in the order of the keys, as catalogs have them; a key that is NULL is [`NULL_PARTITION`].
+    pub fn values(&self) -> Vec<String> {
+        self.0.split('/').filter_map(|part| Some(unescaped(part.split_once('=')?.1))).collect()
     }
+}
+
+/// Hive's escapes, `%2F` for `/`, of every ASCII character that a path, a URL or a shell takes for something else.
+fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c.is_ascii_alphanumeric() || !c.is_ascii() || matches!(c, '-' | '_' | '.') {
+            true => out.push(c),
+            false => _ = write!(out, "%{:02X}", u32::from(c)), // writing to a String cannot fail
+        }
+    }
+    if out.is_empty() || out.len() > LONGEST { NULL_PARTITION.into() } else { out }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii) {
+            Some(code) => out.extend([char::from(code)].into_iter().chain(part[2..].chars())),
+            None => out.extend(['%'].into_iter().chain(part.chars())),
+        }
+    }
+    out
 }
 
 impl From<&str> for Partition {
@@ -157,7 +225,7 @@ mod tests {
     #[test]
     fn ends_by_example() {
         let time = DateTime::parse_from_rfc3339("2026-12-31T23:59:59.999Z").unwrap().to_utc();
-        let key = |transform| PartitionKey { name: format!("{transform:?}"), transform };
+        let key = |transform: Transform| PartitionKey { name: format!("{transform:?}"), transform };
         for (transforms, end) in [
             (&[Transform::Day][..], Some("2027-01-01T00:00:00Z")),
             (&[Transform::Day, Transform::Hour], Some("2027-01-01T00:00:00Z")),
@@ -165,7 +233,7 @@ mod tests {
             (&[Transform::Year], Some("2027-01-01T00:00:00Z")),
             (&[], None),
         ] {
-            let keys: Vec<PartitionKey> = transforms.iter().map(|transform| key(*transform)).collect();
+            let keys: Vec<PartitionKey> = transforms.iter().map(|transform| key(transform.clone())).collect();
             let ends = |time| Partition::of(&keys, time).end(&keys);
             assert_eq!(ends(time), end.map(|end| end.parse().unwrap()), "{transforms:?}");
             assert!(ends(time - TimeDelta::days(400)) < ends(time) || keys.is_empty());
@@ -174,5 +242,31 @@ mod tests {
         let end = Partition::of(&keys, "2026-11-20T03:59:00Z".parse().unwrap()).end(&keys);
         assert_eq!(end, Some("2026-11-20T04:00:00Z".parse().unwrap()));
         assert_eq!(Partition("Day=soon".into()).end(&[key(Transform::Day)]), None);
+    }
+
+    #[test]
+    fn values_of_columns_by_example() {
+        let keys = [
+            PartitionKey { name: "region".into(), transform: Transform::Identity("from".into()) },
+            PartitionKey::by_day(),
+        ];
+        let of = |value: Option<&'static str>| Partition::of_row(&keys, DateTime::UNIX_EPOCH, |_| value);
+        for (value, folder) in [
+            ("eu-west-1", "eu-west-1"),
+            ("a/b=c d", "a%2Fb%3Dc%20d"),
+            ("100%", "100%25"),
+            ("caf\u{e9} \u{1f600}\n", "caf\u{e9}%20\u{1f600}%0A"),
+            ("..", ".."),
+            ("%41%zz%", "%2541%25zz%25"),
+        ] {
+            assert_eq!(of(Some(value)).path(), format!("region={folder}/dt=1970-01-01"));
+            assert_eq!(of(Some(value)).values(), [value, "1970-01-01"]);
+        }
+        let long: &'static str = "x".repeat(201).leak();
+        for value in [None, Some(""), Some(long)] {
+            assert_eq!(of(value).values(), [NULL_PARTITION, "1970-01-01"]);
+        }
+        assert_eq!(of(None).end(&keys), Some("1970-01-02T00:00:00Z".parse().unwrap()));
+        assert_eq!(Partition::from("a=%é/b=%2").values(), ["%é", "%2"]);
     }
 }

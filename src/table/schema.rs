@@ -15,6 +15,9 @@ use toml::Spanned;
 /// The column that keeps what no other column took: a JSON object of fields under their own names.
 pub(crate) const EXTRA: &str = "extra";
 
+/// How deep a name with dots may reach.
+const DEEPEST_FROM: usize = 16;
+
 /// A checked schema file.
 #[derive(Debug, Clone)]
 pub struct TableSchema {
@@ -24,6 +27,8 @@ pub struct TableSchema {
     pub text: String,
     /// One line for people.
     pub description: String,
+    /// How its records land.
+    pub format: Format,
     /// The columns in order, without `extra` and without partition keys.
     pub columns: Vec<Column>,
     /// The partition keys, coarsest first; none makes the table one partition.
@@ -32,6 +37,17 @@ pub struct TableSchema {
     pub event_time: Option<usize>,
     /// How its Parquet files are laid out.
     pub parquet: ParquetOptions,
+}
+
+/// How a table's records land.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// JSON objects, one a record, with or without anything between them.
+    #[default]
+    Json,
+    /// Envelopes of CloudWatch Logs, each with many events: one event a record.
+    CloudwatchLogs,
 }
 
 /// One column and where its values come from.
@@ -71,7 +87,7 @@ pub enum ColumnSource {
 }
 
 impl ColumnSource {
-    fn same(&self, other: &ColumnSource) -> bool {
+    pub(super) fn same(&self, other: &ColumnSource) -> bool {
         match (self, other) {
             (ColumnSource::Expr { sql, .. }, ColumnSource::Expr { sql: theirs, .. }) => sql == theirs,
             (one, other) => one == other,
@@ -121,6 +137,7 @@ impl TableSchema {
         }
         match other.columns.get(self.columns.len()) {
             Some(added) => Some(format!("column {} is new", added.name)),
+            None if self.format != other.format => Some("its records land in another format".into()),
             None if self.partitions != other.partitions => Some("its partitions are others".into()),
             None if self.event_time != other.event_time => Some("its event time is another column".into()),
             None if self.parquet != other.parquet => Some("its [parquet] settings are others".into()),
@@ -139,7 +156,7 @@ impl TableSchema {
     /// Every column of a data file as (name, type, comment), `extra` last: what a catalog lists.
     pub fn catalog_columns(&self) -> Vec<(String, HiveType, Option<String>)> {
         let extra = "JSON object of the fields that no column takes, and of values that did not fit their column";
-        let own = self.columns.iter().map(|c| (c.name.clone(), c.hive_type, c.comment.clone()));
+        let own = self.columns.iter().map(|c| (c.name.clone(), c.hive_type.clone(), c.comment.clone()));
         own.chain([(EXTRA.into(), HiveType::String, Some(extra.into()))]).collect()
     }
 }
@@ -166,9 +183,8 @@ pub fn rejected_columns() -> Vec<(String, HiveType, Option<String>)> {
 struct RawFile {
     #[serde(default)]
     description: String,
-    /// One format so far; reading it checks the word.
-    #[serde(default, rename = "source")]
-    _source: RawSource,
+    #[serde(default)]
+    source: RawSource,
     column: Vec<Spanned<RawColumn>>,
     /// Absent: by day. `partition = []`: none.
     partition: Option<Vec<Spanned<RawPartition>>>,
@@ -179,15 +195,8 @@ struct RawFile {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct RawSource {
-    #[serde(default, rename = "format")]
-    _format: RawFormat,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case")]
-enum RawFormat {
-    #[default]
-    Json,
+    #[serde(default)]
+    format: Format,
 }
 
 #[derive(Deserialize)]
@@ -212,7 +221,19 @@ struct RawColumn {
 #[serde(deny_unknown_fields)]
 struct RawPartition {
     name: Spanned<String>,
-    transform: Transform,
+    transform: RawTransform,
+    /// Of `identity`.
+    column: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawTransform {
+    Year,
+    Month,
+    Day,
+    Hour,
+    Identity,
 }
 
 #[derive(Deserialize, Default)]
@@ -244,15 +265,15 @@ impl Checker<'_> {
             }
             let event = raw.event_time;
             let column = self.column(&span, raw, &mut names)?;
-            if event && !is_event_time(&column) {
-                return Err(self.wrong(&span, "event_time wants a timestamp that comes from a field"));
+            if event && column.hive_type != HiveType::Timestamp {
+                return Err(self.wrong(&span, "event_time wants a timestamp"));
             }
             columns.push(column);
         }
         if columns.is_empty() {
             return Err(Error::usage(format!("schema {}: no [[column]]", self.origin)));
         }
-        let partitions = self.partitions(file.partition, &mut names)?;
+        let partitions = self.partitions(file.partition, &columns, &mut names)?;
         let parquet = ParquetOptions {
             sort: self.column_names(file.parquet.sort, &columns)?,
             bloom: self.column_names(file.parquet.bloom, &columns)?,
@@ -261,6 +282,7 @@ impl Checker<'_> {
             name: name.into(),
             text: self.text.into(),
             description: file.description,
+            format: file.source.format,
             columns,
             partitions,
             event_time,
@@ -284,27 +306,21 @@ impl Checker<'_> {
         let source = match (raw.from, raw.expr) {
             (Some(_), Some(expr)) => return Err(self.wrong(&expr.span(), "a column has from or expr, not both")),
             (None, Some(expr)) => {
-                if raw.event_time || !raw.formats.is_empty() || !raw.null.is_empty() || raw.zone.is_some() {
-                    return Err(
-                        self.wrong(&expr.span(), "null, formats, zone and event_time go with from, not with expr")
-                    );
+                if !raw.formats.is_empty() || !raw.null.is_empty() || raw.zone.is_some() {
+                    return Err(self.wrong(&expr.span(), "null, formats and zone go with from, not with expr"));
                 }
                 ColumnSource::Expr { line: line_of(self.text, expr.span().start), sql: expr.into_inner() }
             }
             (from, None) => {
-                let is_time = matches!(hive_type, HiveType::Timestamp | HiveType::Date);
-                if !is_time && (!raw.formats.is_empty() || raw.zone.is_some()) {
+                if !hive_type.has_times() && (!raw.formats.is_empty() || raw.zone.is_some()) {
                     return Err(self.wrong(span, "formats and zone go with the types timestamp and date"));
                 }
                 let from = from.unwrap_or_else(|| vec![raw.name.as_ref().clone()]);
                 if from.is_empty() {
                     return Err(self.wrong(span, "from names no field"));
                 }
-                if let Some(nested) = from.iter().find(|name| name.contains('.')) {
-                    return Err(self.wrong(
-                        span,
-                        format!("from = {nested:?}: fields inside objects are not read yet; they are kept in extra"),
-                    ));
+                if let Some(name) = from.iter().find(|name| name.split('.').count() > DEEPEST_FROM) {
+                    return Err(self.wrong(span, format!("from = {name:?} reaches deeper than {DEEPEST_FROM} levels")));
                 }
                 ColumnSource::Fields { from, null: raw.null, formats: raw.formats, zone }
             }
@@ -315,6 +331,7 @@ impl Checker<'_> {
     fn partitions(
         &self,
         raw: Option<Vec<Spanned<RawPartition>>>,
+        columns: &[Column],
         names: &mut HashSet<String>,
     ) -> Result<Vec<PartitionKey>> {
         let Some(raw) = raw else {
@@ -323,14 +340,46 @@ impl Checker<'_> {
         let mut keys: Vec<PartitionKey> = Vec::with_capacity(raw.len());
         for partition in raw {
             let span = partition.span();
-            let RawPartition { name, transform } = partition.into_inner();
+            let RawPartition { name, transform, column } = partition.into_inner();
             self.new_name("partition key", &name, 128, names)?;
+            let transform = self.transform(&span, transform, column, columns)?;
             if transform == Transform::Hour && !keys.iter().any(|key| key.transform == Transform::Day) {
                 return Err(self.wrong(&span, "an hour key needs a day key above it: its values are 00 to 23"));
             }
             keys.push(PartitionKey { name: name.into_inner(), transform });
         }
         Ok(keys)
+    }
+
+    fn transform(
+        &self,
+        span: &Range<usize>,
+        transform: RawTransform,
+        column: Option<Spanned<String>>,
+        columns: &[Column],
+    ) -> Result<Transform> {
+        let of_time = match transform {
+            RawTransform::Year => Transform::Year,
+            RawTransform::Month => Transform::Month,
+            RawTransform::Day => Transform::Day,
+            RawTransform::Hour => Transform::Hour,
+            RawTransform::Identity => {
+                let wanted = column.ok_or_else(|| self.wrong(span, "transform = \"identity\" wants a column"))?;
+                let found = columns.iter().find(|column| column.name == *wanted.as_ref());
+                let what = match found.map(|column| &column.hive_type) {
+                    Some(of) if Transform::takes(of) => return Ok(Transform::Identity(wanted.into_inner())),
+                    Some(of) => {
+                        format!("column {} is {of}: a key is of text, whole numbers, boolean or date", wanted.as_ref())
+                    }
+                    None => format!("no column named {:?}", wanted.as_ref()),
+                };
+                return Err(self.wrong(&wanted.span(), what));
+            }
+        };
+        match column {
+            Some(column) => Err(self.wrong(&column.span(), "column goes with transform = \"identity\"")),
+            None => Ok(of_time),
+        }
     }
 
     fn new_name(&self, what: &str, name: &Spanned<String>, longest: usize, names: &mut HashSet<String>) -> Result<()> {
@@ -343,24 +392,22 @@ impl Checker<'_> {
     }
 
     fn column_names(&self, wanted: Vec<Spanned<String>>, columns: &[Column]) -> Result<Vec<String>> {
-        let known = |name: &Spanned<String>| columns.iter().any(|c| c.name == *name.as_ref());
-        wanted
-            .into_iter()
-            .map(|name| match known(&name) {
-                true => Ok(name.into_inner()),
-                false => Err(self.wrong(&name.span(), format!("no column named {:?}", name.as_ref()))),
-            })
-            .collect()
+        let check = |name: Spanned<String>| match columns.iter().find(|c| c.name == *name.as_ref()) {
+            None => Err(self.wrong(&name.span(), format!("no column named {:?}", name.as_ref()))),
+            Some(column) if column.hive_type.is_nested() => {
+                let what =
+                    format!("column {} is {}: sort and bloom are for single values", column.name, column.hive_type);
+                Err(self.wrong(&name.span(), what))
+            }
+            Some(_) => Ok(name.into_inner()),
+        };
+        wanted.into_iter().map(check).collect()
     }
 
     fn wrong(&self, span: &Range<usize>, what: impl AsRef<str>) -> Error {
         Error::usage(format!("schema {}{}: {}", self.origin, place(self.text, span), what.as_ref()))
             .hint("docs/schema-file.md describes every key of a schema file")
     }
-}
-
-fn is_event_time(column: &Column) -> bool {
-    column.hive_type == HiveType::Timestamp && matches!(column.source, ColumnSource::Fields { .. })
 }
 
 fn line_of(text: &str, byte: usize) -> usize {
@@ -398,6 +445,26 @@ mod tests {
                 "line 4: an hour key needs",
             ),
             ("[[column]]\nname = \"a\"\ntype = \"int\"\nzone = \"UTC\"", "line 1: formats and zone go with"),
+            (
+                "[parquet]\nbloom = [\"a\"]\n[[column]]\nname = \"a\"\ntype = \"array<int>\"",
+                "line 2: column a is array<int>: sort and bloom",
+            ),
+            (
+                "[[column]]\nname = \"a\"\ntype = \"double\"\n[[partition]]\nname = \"k\"\ntransform = \"identity\"\ncolumn = \"a\"",
+                "line 7: column a is double: a key is",
+            ),
+            (
+                "[[column]]\nname = \"a\"\ntype = \"int\"\n[[partition]]\nname = \"k\"\ntransform = \"identity\"",
+                "line 4: transform = \"identity\" wants a column",
+            ),
+            (
+                "[[column]]\nname = \"a\"\ntype = \"int\"\n[[partition]]\nname = \"k\"\ntransform = \"day\"\ncolumn = \"a\"",
+                "line 7: column goes with",
+            ),
+            (
+                "[[column]]\nname = \"a\"\ntype = \"int\"\n[[partition]]\nname = \"a\"\ntransform = \"identity\"\ncolumn = \"a\"",
+                "line 5: a second partition key named",
+            ),
             ("column = []", "no [[column]]"),
             ("x = ", "line 1"),
         ];

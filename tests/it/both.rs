@@ -4,10 +4,12 @@
 //! that can tell: the tests that are ignored here.
 
 mod alike;
+mod by_value;
 mod nested;
 mod statements;
 mod whole;
 
+use crate::columns::shipped::samples;
 use crate::support::process::Sandbox;
 use crate::support::rows::{Row, rows};
 use crate::support::stand_in;
@@ -68,6 +70,15 @@ impl Published {
         let made = format!("--start {start} --seed {seed} --hours 5 --rate 0.1 --broken 2% --late 5%");
         self.sandbox.ok(&format!("generate {made} --landing {landing} --hosts hosts.csv"));
         self.sandbox.ok("compact");
+    }
+
+    /// A table of each shipped schema that the generator does not write, by its name.
+    fn deliver_samples(&self) {
+        for (schema, object) in samples() {
+            self.sandbox.put(&self.bucket, &format!("landing/{schema}/2026/11/20/22/x"), &object);
+            let place = format!("--lake s3://{}/lake --landing s3://{0}/landing/{schema}", self.bucket);
+            self.sandbox.ok(&format!("compact {place} --schema {schema}"));
+        }
     }
 
     async fn lake(&self) -> Location {

@@ -8,6 +8,7 @@
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
+//! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
 //! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
@@ -22,6 +23,7 @@ mod aws;
 mod bad_input;
 mod both;
 mod cli;
+mod columns;
 mod exactly_once;
 mod gc;
 mod merge;

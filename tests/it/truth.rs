@@ -1,6 +1,6 @@
 //! What queries answer against what the generator drew, over every way in which it writes: plain Rust on the other side.
 
-mod windows;
+pub mod windows;
 
 use crate::support::lake::{Lake, made};
 use crate::support::rows::{Row, cell};

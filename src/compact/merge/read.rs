@@ -4,9 +4,11 @@ use crate::compact::write::Piece;
 use crate::error::{Error, Result};
 use crate::storage::Location;
 use crate::table::{FileSet, Partition, TableSchema, rejected_columns};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array,
+};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -125,7 +127,7 @@ fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowErr
         return Err(ArrowError::SchemaError(format!("it has a column {}, and the table has none", unknown.name())));
     }
     let column = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
-        Some(column) => fit_column(column, field.data_type()),
+        Some(column) => fit_column(field.name(), column, field.data_type()),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
     let arrays = columns.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
@@ -134,15 +136,57 @@ fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowErr
 }
 
 /// Files mark their instants as UTC, columns do not: the values are the same. A value that does not fit is an error: a merge
-/// changes none.
-fn fit_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
-    match (column.as_primitive_opt::<TimestampMillisecondType>(), wanted) {
-        _ if column.data_type() == wanted => Ok(column.clone()),
-        (Some(times), DataType::Timestamp(TimeUnit::Millisecond, None)) => {
-            Ok(Arc::new(times.clone().with_timezone_opt(None::<Arc<str>>)))
-        }
-        _ => cast_with_options(column, wanted, &CastOptions { safe: false, ..Default::default() }),
+/// changes none. arrow's own cast takes a struct's fields by their places where names differ, and drops those that the other
+/// has not: here names alone decide, at every depth. `path` names the column in errors.
+fn fit_column(path: &str, column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    if let Some(times) = column.as_primitive_opt::<TimestampMillisecondType>()
+        && *wanted == DataType::Timestamp(TimeUnit::Millisecond, None)
+    {
+        return Ok(Arc::new(times.clone().with_timezone_opt(None::<Arc<str>>)));
     }
+    match (column.data_type(), wanted) {
+        (of, _) if of == wanted => Ok(column.clone()),
+        (DataType::Struct(_), DataType::Struct(fields)) => Ok(Arc::new(fit_struct(path, column.as_struct(), fields)?)),
+        (DataType::List(_), DataType::List(element)) => {
+            let list = column.as_list::<i32>();
+            let values = fit_column(&format!("{path}.[]"), list.values(), element.data_type())?;
+            let (element, offsets) = (element.clone(), list.offsets().clone());
+            Ok(Arc::new(ListArray::try_new(element, offsets, values, list.nulls().cloned())?))
+        }
+        (DataType::Map(_, _), DataType::Map(entry, sorted)) => fit_map(path, column.as_map(), entry, *sorted),
+        (of, _) if of.is_nested() || wanted.is_nested() => Err(misfit(path, of, wanted)),
+        (of, _) => cast_with_options(column, wanted, &CastOptions { safe: false, ..Default::default() })
+            .map_err(|e| ArrowError::CastError(format!("{}: {e}", misfit(path, of, wanted)))),
+    }
+}
+
+fn fit_struct(path: &str, of: &StructArray, wanted: &Fields) -> Result<StructArray, ArrowError> {
+    if let Some(unknown) = of.fields().iter().find(|field| wanted.find(field.name()).is_none()) {
+        let told = format!("it has a field {path}.{}, and the table has none", unknown.name());
+        return Err(ArrowError::SchemaError(told));
+    }
+    let field = |field: &FieldRef| match of.column_by_name(field.name()) {
+        Some(values) => fit_column(&format!("{path}.{}", field.name()), values, field.data_type()),
+        None => Ok(new_null_array(field.data_type(), of.len())),
+    };
+    let values = wanted.iter().map(field).collect::<Result<_, _>>()?;
+    StructArray::try_new_with_length(wanted.clone(), values, of.nulls().cloned(), of.len())
+}
+
+fn fit_map(path: &str, of: &MapArray, entry: &FieldRef, sorted: bool) -> Result<ArrayRef, ArrowError> {
+    let DataType::Struct(fields) = entry.data_type() else {
+        return Err(misfit(path, of.data_type(), entry.data_type()));
+    };
+    // An entry is a key and a value by their places: writers name them as they like.
+    let columns = of.entries().columns().iter().zip(fields).zip(["key", "{}"]);
+    let columns =
+        columns.map(|((column, field), name)| fit_column(&format!("{path}.{name}"), column, field.data_type()));
+    let entries = StructArray::try_new(fields.clone(), columns.collect::<Result<_, _>>()?, None)?;
+    Ok(Arc::new(MapArray::try_new(entry.clone(), of.offsets().clone(), entries, of.nulls().cloned(), sorted)?))
+}
+
+fn misfit(path: &str, of: &DataType, wanted: &DataType) -> ArrowError {
+    ArrowError::CastError(format!("its column {path} is {of}, and the table's is {wanted}"))
 }
 
 /// A file on the store, of the size that the ledger says.
@@ -184,6 +228,8 @@ fn external(error: object_store::Error) -> ParquetError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::{Decoded, Decoder};
+    use crate::table::HiveType;
     use arrow::array::{Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
 
     fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
@@ -202,6 +248,55 @@ mod tests {
         assert_eq!(fitted.schema(), now);
         assert_eq!(fitted.column(1).as_ref(), &Int64Array::from(vec![Some(7), None]) as &dyn Array);
         assert_eq!(fitted.column(3).null_count(), 2);
+    }
+
+    /// Column `c` of these records, with the type that is told.
+    fn nested(of: &str, records: &str) -> RecordBatch {
+        let text = format!("[[column]]\nname = \"c\"\ntype = \"{of}\"");
+        let mut decoder = Decoder::new(&TableSchema::parse("t", "t", &text).unwrap()).unwrap();
+        let mut batch = None;
+        let mut take = |decoded| {
+            if let Decoded::Rows(rows) = decoded {
+                batch = Some(rows.batch.project(&[0]).unwrap());
+            }
+            Ok(())
+        };
+        decoder.decode(&mut records.as_bytes(), chrono::DateTime::UNIX_EPOCH, &mut take).unwrap();
+        batch.unwrap()
+    }
+
+    #[test]
+    fn nested_columns_become_those_of_now_by_name_at_every_depth() {
+        let deep = "array<map<string,struct<n:int,s:struct<a:tinyint,at:timestamp>>>>";
+        let json = r#"{"c":[{"x":{"n":1,"s":{"a":2,"at":"2026-11-20T00:00:00"}},"y":null},null,{"z":{"n":null,"s":null}}]}{"c":[]}{"c":null}"#;
+        let old = nested(deep, json);
+        assert_eq!(fit(&old, &old.schema()).unwrap(), old);
+        let now = nested("array<map<string,struct<n:bigint,s:struct<a:int,at:timestamp,b:string>,t:date>>>", json);
+        assert_eq!(fit(&old, &now.schema()).unwrap(), now);
+        let moved = nested("struct<b:int,a:int>", r#"{"c":{"a":1,"b":2}}"#);
+        let as_was = nested("struct<a:int,b:int>", r#"{"c":{"a":1,"b":2}}"#);
+        assert_eq!(fit(&as_was, &moved.schema()).unwrap(), moved);
+    }
+
+    #[test]
+    fn nested_columns_that_differ_are_told_by_their_path() {
+        for (of, json, now, told) in [
+            ("struct<a:int,b:int>", r#"{"c":{"b":1}}"#, "struct<a:int>", "a field c.b, and the table has none"),
+            ("struct<a:int>", r#"{"c":{"a":1}}"#, "struct<b:int>", "a field c.a, and the table has none"),
+            ("array<struct<a:int>>", r#"{"c":[]}"#, "array<int>", "column c.[] is Struct"),
+            ("array<int>", r#"{"c":[1]}"#, "map<string,int>", "column c is List"),
+            ("int", r#"{"c":1}"#, "array<int>", "column c is Int32"),
+            (
+                "map<string,array<bigint>>",
+                r#"{"c":{"x":[4294967296]}}"#,
+                "map<string,array<int>>",
+                "column c.{}.[] is Int64",
+            ),
+        ] {
+            let now = schema(&[("c", now.parse::<HiveType>().unwrap().to_arrow())]);
+            let error = fit(&nested(of, json), &now).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::ledger::{DataFile, Input, Ledger};
 use crate::storage::Location;
 use crate::table::{FileSet, Partition, PartitionKey, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, Utc};
@@ -297,10 +298,11 @@ impl Sum {
 fn sum_of(batch: &RecordBatch) -> Result<Sum> {
     let failed = |e: ArrowError| Error::internal("cannot compare rows").caused_by(e);
     let without_zone = |column: &ArrayRef| match column.as_primitive_opt::<TimestampMillisecondType>() {
-        Some(times) => Arc::new(times.clone().with_timezone_opt(None::<Arc<str>>)) as ArrayRef,
-        None => column.clone(),
+        Some(times) => Ok(Arc::new(times.clone().with_timezone_opt(None::<Arc<str>>)) as ArrayRef),
+        None if column.data_type().is_nested() => cast(column, &zoneless(column.data_type())),
+        None => Ok(column.clone()),
     };
-    let columns: Vec<ArrayRef> = batch.columns().iter().map(without_zone).collect();
+    let columns = batch.columns().iter().map(without_zone).collect::<Result<Vec<ArrayRef>, _>>().map_err(failed)?;
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(&columns)).map_err(failed)?;
     let hash = |row: arrow::row::Row| {
@@ -309,6 +311,18 @@ fn sum_of(batch: &RecordBatch) -> Result<Sum> {
         hasher.finish()
     };
     Ok(Sum { rows: rows.num_rows() as u64, hashes: rows.iter().map(hash).fold(0, u64::wrapping_add) })
+}
+
+/// The type without the zones of times inside of it.
+fn zoneless(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(zoneless(field.data_type())));
+    match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, None),
+        DataType::List(element) => DataType::List(inner(element)),
+        DataType::Map(entry, sorted) => DataType::Map(inner(entry), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        other => other.clone(),
+    }
 }
 
 /// The inner error is damage of the file, the outer one something else that keeps it from being read.

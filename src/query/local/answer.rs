@@ -11,8 +11,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use std::sync::Arc;
 
-/// The stream as an answer, cast where a type is none of the lake's (I9).
-pub(super) fn answer(stream: SendableRecordBatchStream, opened: Arc<Opened>) -> Answer {
+/// The stream as an answer, cast where a type is none of the lake's (I9). `earlier`: the tables are as of an earlier commit.
+pub(super) fn answer(stream: SendableRecordBatchStream, opened: Arc<Opened>, earlier: bool) -> Answer {
     let schema = lake_schema(&stream.schema());
     let target = schema.clone();
     let batches = stream.then(move |batch| {
@@ -20,8 +20,10 @@ pub(super) fn answer(stream: SendableRecordBatchStream, opened: Arc<Opened>) -> 
         async move {
             match batch {
                 Ok(batch) => as_schema(&batch, &target),
-                Err(error) if fault::hides_its_file(&error) => Err(fault::of_data(error, opened.damaged().await)),
-                Err(error) => Err(fault::of_data(error, None)),
+                Err(error) if fault::hides_its_file(&error) => {
+                    Err(fault::of_data(error, opened.damaged().await, earlier))
+                }
+                Err(error) => Err(fault::of_data(error, None, earlier)),
             }
         }
     });

@@ -16,18 +16,5 @@ pub(super) fn columns(schema: &Schema) -> Result<RecordBatch> {
 
 /// Arrow's own word where Glue has none.
 fn word(data_type: &DataType) -> String {
-    let glue = match data_type {
-        DataType::Utf8 => HiveType::String,
-        DataType::Int64 => HiveType::Bigint,
-        DataType::Int32 => HiveType::Int,
-        DataType::Float64 => HiveType::Double,
-        DataType::Float32 => HiveType::Float,
-        DataType::Boolean => HiveType::Boolean,
-        DataType::Date32 => HiveType::Date,
-        DataType::Timestamp(_, None) => HiveType::Timestamp,
-        DataType::Decimal128(precision, scale) => HiveType::Decimal(*precision, *scale),
-        DataType::Binary => HiveType::Binary,
-        other => return other.to_string(),
-    };
-    glue.to_string()
+    HiveType::of_arrow(data_type).map_or_else(|| data_type.to_string(), |glue| glue.to_string())
 }

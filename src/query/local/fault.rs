@@ -28,8 +28,9 @@ pub(super) fn of_sql(error: DataFusionError, query: &Bound) -> Error {
     }
 }
 
-/// An error while rows come; `file` is the one that it came from, where that was found out.
-pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
+/// An error while rows come; `file` is the one that it came from, where that was found out, and `earlier` says that tables are
+/// read as of an earlier commit.
+pub(super) fn of_data(error: DataFusionError, file: Option<Path>, earlier: bool) -> Error {
     if let Some(ours) = ours(&error) {
         return ours;
     }
@@ -40,12 +41,12 @@ pub(super) fn of_data(error: DataFusionError, file: Option<Path>) -> Error {
         None => return Error::query(what),
     };
     let is_gone = what.contains("Object at location ") && what.contains(" not found");
-    let whole = "restore the file from a backup; the landed objects still hold its records";
-    Error::storage(message).hint(if is_gone { DELETED } else { whole })
+    Error::storage(message).hint(if is_gone && earlier { DELETED } else { DAMAGED })
 }
 
-const DELETED: &str = "with --as-of: gc has deleted files of that state, choose a later one. Else restore the file from a backup; \
-                       the landed objects still hold its records";
+const DELETED: &str = "where gc has deleted files of that state, choose a later one with --as-of; else restore the file from a \
+                       backup: the landed objects still hold its records";
+const DAMAGED: &str = "restore the file from a backup; the landed objects still hold its records";
 
 /// What firelake itself, or a service of AWS, said on the way: it says it better.
 fn ours(error: &DataFusionError) -> Option<Error> {

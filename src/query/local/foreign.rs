@@ -5,6 +5,7 @@ use super::words::arrow_type;
 use crate::catalog::{CatalogTable, CsvLayout, ForeignPartition, ForeignTable, Layout, files_at};
 use crate::error::{Error, Result};
 use crate::storage::Location;
+use crate::table::NULL_PARTITION;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -233,7 +234,7 @@ fn values(table: &str, partition: &ForeignPartition, types: &[DataType]) -> Resu
         )));
     }
     let value = |(text, data_type): (&String, &DataType)| match text.as_str() {
-        "__HIVE_DEFAULT_PARTITION__" => ScalarValue::try_from(data_type),
+        NULL_PARTITION => ScalarValue::try_from(data_type),
         text => ScalarValue::try_from_string(text.to_owned(), data_type),
     };
     let values = partition.values.iter().zip(types).map(value).collect::<DfResult<_>>();

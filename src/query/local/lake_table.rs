@@ -1,18 +1,18 @@
 //! A table as DataFusion sees it: the live files of one snapshot, with the ledger's statistics. Nothing is listed.
 
 use super::readers::{Opened, Readers};
-use super::stats::statistics;
+use super::stats::{exact, statistics};
 use crate::error::Result;
 use crate::ledger::Snapshot;
 use crate::storage::Location;
-use crate::table::{FileSet, PartitionKey, rejected_columns};
+use crate::table::{FileSet, NULL_PARTITION, PartitionKey, rejected_columns};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::DateTime;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DFSchema;
 use datafusion::common::pruning::PrunableStatistics;
-use datafusion::common::{Statistics, project_schema};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
@@ -55,10 +55,10 @@ impl LakeTable {
         let schema =
             TableSchema::builder(file_schema).with_table_partition_cols(key_fields.collect::<Vec<_>>()).build();
         let files = snapshot.live(set).map(|(path, file)| {
-            let values = file.partition.values().into_iter().map(|value| value.into()).collect();
-            PartitionedFile::new_from_meta(object_meta(folder, path, file.bytes))
-                .with_partition_values(values)
-                .with_statistics(Arc::new(statistics(file, schema.file_schema())))
+            let known = PartitionedFile::new_from_meta(object_meta(folder, path, file.bytes))
+                .with_partition_values(file.partition.values().into_iter().map(key_value).collect())
+                .with_statistics(Arc::new(statistics(file, schema.file_schema())));
+            with_null_keys(known, file.rows, schema.file_schema().fields().len())
         });
         let files = files.collect();
         Ok(LakeTable { schema, store, opened, files })
@@ -188,6 +188,22 @@ fn columns(snapshot: &Snapshot, set: FileSet) -> Result<(SchemaRef, Vec<Partitio
             Ok((Arc::new(Schema::new(fields.collect::<Vec<_>>())), vec![PartitionKey::by_day()]))
         }
     }
+}
+
+fn key_value(text: String) -> ScalarValue {
+    ScalarValue::Utf8(Some(text).filter(|text| text != NULL_PARTITION))
+}
+
+/// DataFusion takes it that no key is NULL: where one is, all its rows are, and nothing bounds them.
+fn with_null_keys(mut file: PartitionedFile, rows: u64, columns: usize) -> PartitionedFile {
+    let nulls: Vec<bool> = file.partition_values.iter().map(ScalarValue::is_null).collect();
+    if let Some(known) = file.statistics.as_mut().filter(|_| nulls.contains(&true)) {
+        let keys = Arc::make_mut(known).column_statistics.iter_mut().skip(columns);
+        for (key, _) in keys.zip(nulls).filter(|(_, is_null)| *is_null) {
+            *key = ColumnStatistics { null_count: exact(rows), ..ColumnStatistics::new_unknown() };
+        }
+    }
+    file
 }
 
 /// Files never change (I5), so one time stands for all of them.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod describe;
+mod dots;
 mod fault;
 mod foreign;
 mod functions;
@@ -125,10 +126,11 @@ impl LocalEngine {
         let empty = self.state().map_err(failed)?;
         let statement = empty.sql_to_statement(&sql, &Dialect::Generic).map_err(failed)?;
         only_reads(&statement)?;
-        let statement = match shows_tables(&statement) {
+        let mut statement = match shows_tables(&statement) {
             true => empty.sql_to_statement(&tables_of(&self.config.database), &Dialect::Generic).map_err(failed)?,
             false => statement,
         };
+        dots::as_datafusion_has_them(&mut statement);
         let named = empty.resolve_table_references(&statement).map_err(failed)?;
         let tables = Tables::new(&self.config, self.store.clone(), &self.known, opened.clone());
         let catalog = tables.catalog(&named, |name| empty.table_functions().contains_key(name)).await?;
@@ -169,8 +171,9 @@ impl Engine for LocalEngine {
     async fn run(&self, query: &Bound) -> Result<Answer> {
         let opened = self.opened();
         let (plan, context) = self.physical_plan(query, &opened).await?;
-        let stream = execute_stream(plan, context.task_ctx()).map_err(|e| fault::of_data(e, None))?;
-        Ok(answer::answer(stream, opened))
+        let earlier = self.config.as_of.is_some();
+        let stream = execute_stream(plan, context.task_ctx()).map_err(|e| fault::of_data(e, None, earlier))?;
+        Ok(answer::answer(stream, opened, earlier))
     }
 }
 

@@ -39,7 +39,7 @@ fn column(stats: &ColumnStats, data_type: &DataType) -> ColumnStatistics {
     }
 }
 
-fn exact(count: u64) -> Precision<usize> {
+pub(super) fn exact(count: u64) -> Precision<usize> {
     usize::try_from(count).map_or(Precision::Absent, Precision::Exact)
 }
 

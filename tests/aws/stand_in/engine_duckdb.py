@@ -66,13 +66,15 @@ class DuckDb:
         tree = tree.copy()
         used = columns_used(tree)
         names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+        databases = {table.db.lower() for table in tree.find_all(exp.Table)}
         for table in list(tree.find_all(exp.Table)):
             is_cte = table.name.lower() in names and not table.db
             if isinstance(table.this, exp.Identifier) and not is_cte:
                 replace_table(table, self.relation(tree, table, used))
         for column in tree.find_all(exp.Column):
-            column.set("db", None)
-            column.set("catalog", None)
+            if column.db.lower() in databases:  # else it is a field of a row
+                column.set("db", None)
+                column.set("catalog", None)
         return tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
 
     def relation(self, tree: exp.Expression, table: exp.Table, used: set[str] | None) -> str:

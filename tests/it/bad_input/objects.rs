@@ -1,6 +1,6 @@
 //! Objects that cannot be read, prefixes that hold none, and lakes that cannot be written.
 
-use super::{COMPACT, landed, unharmed};
+use super::{COMPACT, MORE, landed, unharmed};
 use crate::support::block_on;
 use crate::support::check::snapshot;
 use crate::support::process::Sandbox;
@@ -43,14 +43,14 @@ fn a_truncated_object_waits_and_is_taken_once_it_is_whole() {
         "hint: the rest is",
     ]);
     assert_eq!((live(&sandbox), sandbox.commits("lake", "access")), ((rest, 1), 2));
-    let again = sandbox.run("compact --lake lake --table access --json").exits(1).says(&[name]);
+    let again = sandbox.run(&format!("{MORE} --json")).exits(1).says(&[name]);
     assert!(again.stdout.contains("\"commits\":null,\"objects\":0,\"objects_waiting\":1,"), "{again:?}");
     assert_eq!((live(&sandbox), sandbox.commits("lake", "access")), ((rest, 1), 2));
 
     std::fs::write(&path, whole).unwrap();
-    sandbox.ok("compact --lake lake --table access");
+    sandbox.ok(MORE);
     unharmed(&sandbox, &truth, 3);
-    sandbox.ok("compact --lake lake --table access").says(&["nothing new to compact"]);
+    sandbox.ok(MORE).says(&["nothing new to compact"]);
     unharmed(&sandbox, &truth, 3);
 }
 
@@ -89,7 +89,7 @@ fn an_object_that_grew_after_it_was_compacted_is_told_and_not_read_again() {
     let path = sandbox.files("landing").swap_remove(0);
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, [whole.clone(), whole].concat()).unwrap();
-    sandbox.ok(COMPACT).says(&["another size than when it was compacted", path.to_str().unwrap()]);
+    sandbox.ok(COMPACT).says(&["was changed after it was compacted; it is not read again", path.to_str().unwrap()]);
     unharmed(&sandbox, &truth, 2);
 }
 
@@ -108,7 +108,7 @@ fn a_landing_folder_that_moved_behind_a_link_is_refused() {
     sandbox.ok(COMPACT);
     std::fs::rename(sandbox.path("landing"), sandbox.path("elsewhere")).unwrap();
     symlink(sandbox.path("elsewhere"), sandbox.path("landing")).unwrap();
-    sandbox.run("compact --lake lake --table access").fails(2, &["is now a link to", "move the folder back"]);
+    sandbox.run(MORE).fails(2, &["is now a link to", "move the folder back"]);
     assert_eq!((live(&sandbox), sandbox.commits("lake", "access")), ((truth.events.len() as u64, 0), 2));
 }
 
@@ -127,7 +127,7 @@ fn a_file_that_looks_like_an_upload_under_way_is_left_alone_at_first() {
     sandbox.write("landing/2026/11/20/00/half.gz#17", "half");
     sandbox.ok(COMPACT).says(&["1 object left for a later run"]);
     std::fs::remove_file(sandbox.path("landing/2026/11/20/00/half.gz#17")).unwrap();
-    let after = sandbox.ok("compact --lake lake --table access --json");
+    let after = sandbox.ok(&format!("{MORE} --json"));
     assert!(after.stdout.contains("\"commits\":null,\"objects\":0,"), "{after:?}");
     unharmed(&sandbox, &truth, 3); // the third notes that every landed object was listed
 }

@@ -51,7 +51,7 @@ fn parameters_that_are_missing_or_wrong() {
 #[test]
 fn names_files_and_formats_that_are_not_there() {
     let (sandbox, _) = compacted();
-    let all = "application_windows, client_windows, status_per_minute";
+    let all = "application_windows, client_windows, errors_per_hour, flow_rejected_ports, ";
     sandbox
         .run(&format!("{QUERY} client_window"))
         .fails(2, &["no query named client_window", "did you mean client_windows?", all]);

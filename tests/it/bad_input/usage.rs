@@ -1,6 +1,6 @@
 //! What was asked cannot be meant: exit code 2, and nothing is made.
 
-use super::{COMPACT, compacted, landed, unharmed};
+use super::{COMPACT, MORE, compacted, landed, unharmed};
 use crate::support::process::Sandbox;
 
 #[test]
@@ -22,7 +22,8 @@ fn a_landing_folder_that_went_away() {
 #[test]
 fn an_unknown_schema() {
     let (sandbox, _) = landed();
-    let expected = ["there is no schema apache", "apache_json, combined_apache", "./apache.toml"];
+    let expected =
+        ["there is no schema apache", "apache_json, aws_waf, cloudwatch_logs, combined_apache, ", "./apache.toml"];
     sandbox.run("compact --lake lake --landing landing --schema apache").fails(2, &expected);
     sandbox.run("compact --lake lake --landing landing --schema ./no.toml").exits(2).says(&["./no.toml"]);
     assert!(!sandbox.path("lake").exists());
@@ -68,8 +69,8 @@ fn a_second_landing_prefix_needs_a_word() {
     let (sandbox, truth) = compacted();
     std::fs::rename(sandbox.path("landing"), sandbox.path("elsewhere")).unwrap();
     std::fs::create_dir(sandbox.path("landing")).unwrap();
-    let line = "compact --lake lake --table access --landing elsewhere";
-    sandbox.run(line).fails(2, &["/elsewhere is not a landing prefix of logs.access", "pass --add-landing once"]);
+    let line = format!("{MORE} --landing elsewhere");
+    sandbox.run(&line).fails(2, &["/elsewhere is not a landing prefix of logs.access", "pass --add-landing once"]);
     unharmed(&sandbox, &truth, 2);
 
     let count = |expected: usize| {
@@ -80,7 +81,7 @@ fn a_second_landing_prefix_needs_a_word() {
     sandbox.ok(&format!("{line} --add-landing"));
     count(2 * whole); // the same bytes below another prefix are other objects
     assert_eq!(sandbox.commits("lake", "access"), 4);
-    sandbox.ok("compact --lake lake --table access").says(&["nothing new to compact"]);
+    sandbox.ok(MORE).says(&["nothing new to compact"]);
     count(2 * whole);
 }
 

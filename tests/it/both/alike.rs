@@ -38,11 +38,15 @@ fn difference(one: &Told, other: &Told) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn named_queries_and_more() {
     let published = Published::new();
+    published.deliver_samples();
     let named = Library::default().all().unwrap();
     let named: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
-    let differences =
-        [differences(&published, &named, true).await, differences(&published, statements::SHARED, false).await]
-            .concat();
+    let differences = [
+        differences(&published, statements::SAMPLES, true).await,
+        differences(&published, &named, true).await,
+        differences(&published, statements::SHARED, false).await,
+    ]
+    .concat();
     assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
 }
 

@@ -1,6 +1,7 @@
-//! A Parquet table with nested columns that somebody else made and registered in Glue.
+//! Tables with nested columns: one that somebody else made and registered in Glue, and one of ours.
 
 use super::{Published, ask};
+use crate::columns::nested::{RECORDS, SCHEMA};
 use crate::support::stand_in;
 use arrow::array::{
     ArrayRef, Int32Array, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
@@ -85,17 +86,41 @@ async fn a_table_of_others_reads_the_same() {
     let published = Published::new();
     published.sandbox.put(&published.bucket, "theirs/x.parquet", &file());
     register(&published);
-    let (local, athena) = (published.local().await, published.athena().await);
-    for query in [
+    let queries = [
         "SELECT id, place.x AS x, place.name AS name FROM theirs ORDER BY id",
         "SELECT id, tags[3] AS third, cardinality(tags) AS n FROM theirs WHERE id = 1",
         "SELECT id, added_later IS NULL AS missing, tags IS NULL AS untagged, counts IS NULL AS uncounted FROM theirs ORDER BY id",
         "SELECT count(*) AS n, sum(place.x) AS xs FROM theirs WHERE place.name <> ''",
-    ] {
+    ];
+    alike(&published, &queries).await;
+}
+
+pub async fn alike(published: &Published, queries: &[&str]) {
+    let (local, athena) = (published.local().await, published.athena().await);
+    for query in queries {
         let (one, other) = (ask(&local, query).await, ask(&athena, query).await);
         match (one, other) {
             (Ok(one), Ok(other)) => assert_eq!(one, other, "{query}"),
             (one, other) => panic!("{query}\n  local: {one:?}\n  athena: {other:?}"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_ours_reads_the_same() {
+    let published = Published::empty();
+    published.sandbox.write("places.toml", SCHEMA);
+    published.sandbox.write("hosts.csv", "host,applicationname\n");
+    published.sandbox.put(&published.bucket, "landing/places/2026/11/20/00/x", RECORDS.as_bytes());
+    let place = format!("--lake s3://{}/lake --landing s3://{0}/landing/places", published.bucket);
+    published.sandbox.ok(&format!("compact {place} --schema places.toml"));
+    let queries = [
+        "SELECT ts, geo.city AS city, geo.at.lat AS lat, geo IS NULL AS nowhere, extra FROM places ORDER BY ts",
+        "SELECT tags[2] AS second, cardinality(tags) AS n FROM places WHERE geo.city = 'Bonn'",
+        "SELECT hops[1].host AS host, hops[1].price AS price, hops[1].times[2] AS time FROM places WHERE geo.city = 'Bonn'",
+        "SELECT ts, tags IS NULL AS a, labels IS NULL AS b, hops IS NULL AS c, cardinality(hops) AS n FROM places ORDER BY ts",
+        "SELECT labels['x'] AS x, seen['k'].at AS at, seen['k'].n AS n FROM places WHERE geo.city = 'Bonn'",
+        "SELECT sum(geo.at.lon) AS lon, count(city) AS cities, count(DISTINCT dt) AS days FROM places",
+    ];
+    alike(&published, &queries).await;
 }

@@ -40,6 +40,16 @@ pub const SHARED: &[&str] = &[
     "SELECT status, bytes FROM access WHERE status = 200 ORDER BY bytes DESC NULLS LAST, ts, client_ip LIMIT 5",
 ];
 
+/// Tables of the other shipped schemas, with nested columns.
+pub const SAMPLES: &[&str] = &[
+    "SELECT ts, client_ip, country, uri, headers[2].value AS agent, labels[1].name AS label, captcha_response.solvetimestamp AS solved FROM aws_waf WHERE cardinality(headers) > 1",
+    "SELECT ts, action, headers IS NULL AS none, cardinality(rate_based_rules) AS rules, rule_groups[1].terminatingrule.ruleid AS rule FROM aws_waf WHERE cardinality(rule_groups) > 0",
+    "SELECT * FROM nginx_graphql ORDER BY ts",
+    "SELECT * FROM web_access ORDER BY ts",
+    "SELECT * FROM vpc_flow_logs ORDER BY ts",
+    "SELECT ts, log_group, log_stream, owner, event_id, cardinality(filters) AS filters, filters[1] AS first, level, message, request_id, extra FROM cloudwatch_logs ORDER BY ts",
+];
+
 /// What only a Trino answers as Trino does.
 pub const TRINO: &[&str] = &[
     "SELECT length(raw) AS l, raw IS NULL AS missing FROM access_rejected ORDER BY object, byte_offset LIMIT 20",

@@ -19,15 +19,27 @@ async fn history(published: &Published) -> BTreeMap<String, Vec<Files>> {
     for path in paths {
         let bytes = folder.store().get(&path).await.unwrap().bytes().await.unwrap();
         let commit: Value = serde_json::from_slice(&bytes).unwrap();
-        for file in commit["commit"]["add"].as_array().into_iter().flatten() {
-            let (path, partition) = (file["path"].as_str().unwrap(), file["partition"].as_str().unwrap());
-            if !path.starts_with("data/") {
-                continue;
+        let mut changed: BTreeMap<String, Files> = BTreeMap::new();
+        let files = |of: &str| commit["commit"][of].as_array().cloned().unwrap_or_default();
+        let mut state = |partition: &str, change: &dyn Fn(&mut Files)| {
+            let last = || history.get(partition).and_then(|states| states.last().cloned()).unwrap_or_default();
+            change(changed.entry(partition.into()).or_insert_with(last));
+        };
+        for path in files("remove") {
+            let parts: Vec<&str> = path.as_str().unwrap().split('/').collect();
+            if let ["data", _, partition, name] = parts[..] {
+                state(partition.trim_start_matches("dt="), &|files| _ = files.remove(name));
             }
-            let states = history.entry(partition.trim_start_matches("dt=").into()).or_default();
-            let mut state = states.last().cloned().unwrap_or_default();
-            state.insert(path.rsplit('/').next().unwrap().into());
-            states.push(state);
+        }
+        for file in files("add") {
+            let (path, partition) = (file["path"].as_str().unwrap(), file["partition"].as_str().unwrap());
+            if path.starts_with("data/") {
+                let name: String = path.rsplit('/').next().unwrap().into();
+                state(partition.trim_start_matches("dt="), &|files| _ = files.insert(name.clone()));
+            }
+        }
+        for (partition, files) in changed {
+            history.entry(partition).or_default().push(files);
         }
     }
     history

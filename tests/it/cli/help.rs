@@ -76,8 +76,8 @@ fn help_of_compact() {
                   made
 
               --schema <NAME|FILE>
-                  A shipped schema (combined_apache, apache_json) or a schema file. Needed once, when the
-                  table is made
+                  A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema
+                  file. Needed once, when the table is made
 
               --table <NAME>
                   The table [default: the schema's name; without flags, every table of firelake.toml]

@@ -129,7 +129,14 @@ fn the_listing_of_queries_and_the_text_of_one() {
         -- stdout
         application_windows  Requests per application in 5-minute windows; clients that the hosts table does not know are the application unknown
         client_windows       Requests per client in 10-second windows
+        errors_per_hour      Requests, errors, and the share of errors of the server, per hour
+        flow_rejected_ports  VPC Flow Logs: ports that rejected traffic asked for, and from how many addresses
+        flow_top_talkers     VPC Flow Logs: who sent the most bytes to whom
+        slowest_operations   The slowest GraphQL operations of each company
         status_per_minute    Responses by status, per minute
+        systems_and_agents   Requests by operating system and agent
+        top_urls             URLs that sent the most bytes
+        waf_blocks_by_rule   Requests that AWS WAF blocked, by rule
         -- exit code 0
         "#);
     assert_snapshot!(Sandbox::new().shown("queries status_per_minute"), @r#"
