@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// How long ago a partition must have ended, such as 400d
     #[arg(long, value_name = "SPAN")]
     older_than: Span,
+    /// Where an earlier expire had a shorter span: a rebuild may bring in again what that one took out
+    #[arg(long)]
+    lower: bool,
     #[command(flatten)]
     yes: Yes,
 }
@@ -29,7 +32,10 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let older_than = span(args.older_than.0)?;
     let one = async |table| {
         let job = args.change.job(&opened, table, args.yes.yes).await?;
-        let changed = job.expire(older_than).await?;
+        let changed = match args.lower {
+            true => job.expire_less(older_than).await?,
+            false => job.expire(older_than).await?,
+        };
         args.change.tell(&job, &changed, |plan| lines(&job, plan), "; firelake gc deletes the files later")
     };
     Ok(opened.each(one).await)
@@ -37,6 +43,14 @@ pub(super) async fn run(args: Args) -> Result<u8> {
 
 fn lines(job: &ChangeJob, plan: &ExpirePlan) -> Vec<String> {
     let bound = time(plan.expired_before);
+    if let Some(before) = plan.moved_back {
+        let told = format!("{}: expired is what ended by {bound}, no longer what ended by {}", job.table, time(before));
+        return [
+            vec![told + "; a rebuild brings in again what has landed"],
+            told_only(job.yes, true).into_iter().collect(),
+        ]
+        .concat();
+    }
     if plan.partitions.is_empty() {
         return vec![format!("{}: nothing to expire: no partition ended by {bound}", job.table)];
     }

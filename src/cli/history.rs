@@ -143,6 +143,9 @@ fn step_line(step: &Step) -> String {
 }
 
 fn added(c: &ListedCommit) -> String {
+    if c.gone > 0 && c.objects == 0 {
+        return format!("gave up {}: deleted before it could be read", counted(c.gone, "object"));
+    }
     if c.objects == 0 && c.waiting == 0 && c.files == 0 {
         return "nothing new".into();
     }

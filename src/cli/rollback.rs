@@ -57,6 +57,12 @@ fn lines(job: &ChangeJob, plan: &RollbackPlan) -> Vec<String> {
             counted(plan.objects_back, "object")
         ),
     ];
+    if plan.objects_gone > 0 {
+        lines.push(format!(
+            "  loses       {} that are gone from the landing zone",
+            counted(plan.objects_gone, "object")
+        ));
+    }
     lines.extend(partitions(&job.table, &plan.partitions));
     lines.extend(told_only(job.yes, plan.changes));
     lines

@@ -3,6 +3,7 @@
 //! Each is planned on the newest state, told, and done only if asked to. A lost race is planned again.
 
 use super::status::no_table;
+use super::tail;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::error::{Error, Kind, Result};
 use crate::landing::{self, LandedObject};
@@ -63,7 +64,10 @@ impl ChangeJob {
     pub(super) async fn open(&self) -> Result<(Ledger, Snapshot)> {
         let ledger = Ledger::new(&self.folder());
         match ledger.load().await? {
-            Some(snapshot) => Ok((ledger, snapshot)),
+            Some(mut snapshot) => {
+                tail::check(&self.table, self.catalog.as_ref(), &ledger, &mut snapshot).await?;
+                Ok((ledger, snapshot))
+            }
             None => Err(no_table(&self.lake, &self.table)),
         }
     }
@@ -109,7 +113,12 @@ impl ChangeJob {
     ) -> Result<Vec<(&'a str, Option<LandedObject>)>> {
         let mut prefixes: Vec<Location> = Vec::new();
         for url in &now.pins.landing {
-            prefixes.push(self.stores.open_like(url, &self.landing).await?);
+            let prefix = self.stores.open_like(url, &self.landing).await?;
+            if !prefix.exists() {
+                return Err(Error::usage(format!("the landing folder {prefix} does not exist"))
+                    .hint("nothing was changed; put it back, or mount it there"));
+            }
+            prefixes.push(prefix);
         }
         let prefixes = &prefixes;
         let looks = urls.into_iter().map(|url| async move {

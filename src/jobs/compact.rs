@@ -2,6 +2,7 @@
 
 use super::listing::{Lister, Listing};
 use super::resume::Hold;
+use super::tail;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{
     BatchLimits, Done, MergeLimits, MergeRun, Merged, Progress, Run, Shard, Work, WorkLimits, candidates,
@@ -10,14 +11,11 @@ use crate::decode::Decoder;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Action, Commit, Ledger, Pins, Snapshot, Waiting};
 use crate::storage::{Location, RequestCounts, Stores};
-use crate::table::{FileSet, Partition, TableId, TableSchema};
+use crate::table::{FileSet, TableId, TableSchema};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Partitions that a catalog is asked about before a run writes: one request.
-const LOOKED_AT: usize = 16;
 
 /// What a run of one table is told.
 pub struct CompactJob {
@@ -293,40 +291,16 @@ impl CompactJob {
     /// A catalog that knows a later commit than the ledger's head: the ledger has lost its tail. Compacting onto that would
     /// bring the lost commits' objects in again, beside what readers of the catalog see.
     async fn check_tail(&self, ledger: &Ledger, snapshot: &mut Option<Snapshot>) -> Result<()> {
-        let Some(published) = self.published(snapshot.as_ref()).await? else { return Ok(()) };
-        let behind = |snapshot: &Option<Snapshot>| snapshot.as_ref().is_none_or(|state| state.head < published);
-        if behind(snapshot) {
+        let Some(published) = tail::published(&self.table, self.catalog.as_ref(), snapshot.as_ref()).await? else {
+            return Ok(());
+        };
+        if tail::is_behind(snapshot.as_ref(), published) {
             *snapshot = ledger.load_lean().await?; // another run may have committed and published since
         }
-        if !behind(snapshot) {
-            return Ok(());
+        match tail::is_behind(snapshot.as_ref(), published) {
+            true => Err(tail::lost(&self.table, published, snapshot.as_ref())),
+            false => Ok(()),
         }
-        let ends = snapshot.as_ref().map_or("does not exist".into(), |state| format!("ends at commit {}", state.head));
-        let told = format!("the catalog knows commit {published} of {}, but its ledger {ends}", self.table);
-        Err(Error::ledger(told).hint(
-            "the ledger has lost its newest commits: restore the table's _ledger folder from a backup; where there is none, docs/ledger.md says what to do. Nothing was changed",
-        ))
-    }
-
-    /// The newest commit that the catalog is known to know: its watermark; and where that follows late, what it says of the
-    /// partitions that changed last. Commits that were lost since will mostly have changed one of these.
-    async fn published(&self, snapshot: Option<&Snapshot>) -> Result<Option<u64>> {
-        let (database, name) = (self.table.database(), self.table.table());
-        let Some(table) = self.catalog.table(database, name).await? else { return Ok(None) };
-        let watermark = table.watermark()?;
-        let Some(snapshot) = snapshot.filter(|_| self.catalog.settles().is_some() && !table.partition_keys.is_empty())
-        else {
-            return Ok(Some(watermark));
-        };
-        let changed = snapshot.changed.iter().filter(|((set, _), _)| *set == FileSet::Data);
-        let mut newest: Vec<(u64, &Partition)> = changed.map(|((_, partition), commit)| (*commit, partition)).collect();
-        newest.sort_unstable_by(|a, b| b.cmp(a));
-        let newest: Vec<Partition> = newest.into_iter().take(LOOKED_AT).map(|(_, partition)| partition.clone()).collect();
-        if newest.is_empty() {
-            return Ok(Some(watermark));
-        }
-        let entries = self.catalog.partitions(database, name, Some(&newest)).await?;
-        Ok(entries.values().map(|entry| entry.commit).chain([watermark]).max())
     }
 
     /// The landing prefixes of this run: the table's own and those that were asked for.

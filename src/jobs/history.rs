@@ -53,6 +53,9 @@ pub struct ListedCommit {
     pub removed: u64,
     /// Objects that it found unreadable.
     pub waiting: u64,
+    /// Objects that it gave up, because they were deleted before they could be read.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gone: u64,
     /// `rollback`: the commit whose state it brought back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<u64>,
@@ -319,6 +322,7 @@ impl From<&Commit> for ListedCommit {
             files: commit.add.len() as u64,
             removed: commit.remove.len() as u64,
             waiting: commit.waiting.len() as u64,
+            gone: commit.gone.len() as u64,
             to: commit.to,
             taken_out: commit.taken_out.len() as u64,
             resumes: commit.resumes,

@@ -1,6 +1,7 @@
 //! Merging one table, on its own: what the scheduled run does after compacting, and the publishing of it.
 
 use super::status::no_table;
+use super::tail;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::compact::{MergeLimits, MergeRun, Merged, WorkLimits};
 use crate::error::{Error, Result};
@@ -69,6 +70,7 @@ impl MergeJob {
         let folder = self.lake.join(self.table.database()).join(self.table.table());
         let ledger = Ledger::new(&folder);
         let mut snapshot = ledger.load().await?.ok_or_else(|| no_table(&self.lake, &self.table))?;
+        tail::check(&self.table, self.catalog.as_ref(), &ledger, &mut snapshot).await?;
         let (mut merged, mut report) = (Merged::default(), MergeReport::default());
         let run = MergeRun {
             table: &folder,

@@ -16,4 +16,5 @@ pub mod resume;
 pub mod rollback;
 pub mod status;
 pub mod tables;
+mod tail;
 pub mod verify;

@@ -22,6 +22,8 @@ pub struct RollbackPlan {
     pub changes: bool,
     /// Compacted objects that will wait.
     pub objects_out: u64,
+    /// Of those that will wait, landed objects that are gone: their records are lost.
+    pub objects_gone: u64,
     /// Objects that are compacted again: a later rollback had taken them out.
     pub objects_back: u64,
     /// The rollback that the table is on hold by already.
@@ -85,12 +87,13 @@ impl ChangeJob {
     ) -> Result<Planned<RollbackPlan>> {
         let difference = Difference::new(then, now)?;
         let changes = !difference.is_empty() || then.expired_before != now.expired_before;
-        let plan = RollbackPlan {
+        let mut plan = RollbackPlan {
             to: then.head,
             to_at,
             head: now.head,
             changes,
             objects_out: difference.taken_out.len() as u64,
+            objects_gone: 0,
             objects_back: difference.objects_back,
             hold: now.hold,
             partitions: moves(difference.out.iter().copied(), difference.back.iter().copied()),
@@ -99,9 +102,7 @@ impl ChangeJob {
             return Ok((plan, None));
         }
         self.check_back(ledger, then, now, &difference.back).await?;
-        if gone == Gone::Refused {
-            self.check_out(now, &difference.taken_out).await?;
-        }
+        plan.objects_gone = self.check_out(now, &difference.taken_out, gone).await?;
         let commit = Commit {
             to: Some(then.head),
             expired_before: then.expired_before,
@@ -114,11 +115,12 @@ impl ChangeJob {
         Ok((plan, Some(commit)))
     }
 
-    /// Refuses to take records out that no run could bring in again.
-    async fn check_out(&self, now: &Snapshot, taken_out: &[String]) -> Result<()> {
+    /// How many objects no run could bring in again; refused, if there are any and that is not accepted.
+    async fn check_out(&self, now: &Snapshot, taken_out: &[String], accepted: Gone) -> Result<u64> {
         let landed = self.landed(now, taken_out.iter().map(String::as_str)).await?;
         let gone: Vec<&str> = landed.into_iter().filter(|(_, object)| object.is_none()).map(|(url, _)| url).collect();
-        let Some(first) = gone.first() else { return Ok(()) };
+        let refused = gone.first().filter(|_| accepted == Gone::Refused);
+        let Some(first) = refused else { return Ok(gone.len() as u64) };
         let told =
             format!("{} of the objects that would wait are gone from the landing zone, such as {first}", gone.len());
         Err(Error::usage(told).hint(
@@ -158,7 +160,7 @@ impl ChangeJob {
 fn instead(commit: u64) -> String {
     format!(
         "nothing was changed. The states from commit {commit} on do not need that file: roll back to one of them, or read \
-         what landed again with firelake rebuild (after an expire that took too much: firelake expire with the right span first)"
+         what landed again with firelake rebuild (after an expire that took too much: firelake expire --lower with the right span first)"
     )
 }
 

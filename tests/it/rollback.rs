@@ -45,7 +45,8 @@ struct Two {
 }
 
 async fn two() -> Two {
-    let (lake, objects, truth) = (Lake::new("combined_apache"), made(&small()), Truth::of(&small()));
+    let (mut lake, objects, truth) = (Lake::new("combined_apache"), made(&small()), Truth::of(&small()));
+    lake.merge = false;
     let half = |at| objects.iter().skip(at).step_by(2).cloned().collect::<Vec<_>>();
     let halves = [half(0), half(1)];
     let truths = [truth.only(|key| halves[0].iter().any(|object| object.key == key)), truth];

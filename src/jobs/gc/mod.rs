@@ -15,6 +15,7 @@ mod plan;
 pub use plan::{Fate, Judged, Why};
 
 use super::status::no_table;
+use super::tail;
 use crate::catalog::{Catalog, Reach, plan as plan_publishing, publish};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Action, Appended, Commit, Ledger, Snapshot};
@@ -91,6 +92,7 @@ impl GcJob {
         let folder = self.lake.join(self.table.database()).join(self.table.table());
         let ledger = Ledger::new(&folder);
         let mut snapshot = ledger.load().await?.ok_or_else(|| no_table(&self.lake, &self.table))?;
+        tail::check(&self.table, self.catalog.as_ref(), &ledger, &mut snapshot).await?;
         let run = Run { job: self, folder, ledger };
         for _ in 0..ROUNDS {
             if let Some(report) = run.round(&mut snapshot).await? {

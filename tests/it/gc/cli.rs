@@ -26,10 +26,10 @@ fn still(text: &str) -> String {
 fn for_people() {
     let sandbox = Sandbox::new();
     sandbox.ok(&format!("{GENERATE} --landing landing"));
-    sandbox.ok("compact --lake lake --landing landing --schema combined_apache --table access");
+    sandbox.ok("compact --lake lake --landing landing --schema combined_apache --table access --no-merge");
     for name in ["a", "b"] {
         sandbox.write(&format!("landing/2026/11/20/00/{name}"), r#"{"time":"[20/Nov/2026:00:10:00 +0000]"}"#);
-        sandbox.ok("compact --lake lake --table access");
+        sandbox.ok("compact --lake lake --table access --no-merge");
     }
     sandbox.write("lake/logs/access/data/notes.txt", "mine");
     let shown = |line: &str| still(&sandbox.shown(line));
@@ -105,11 +105,11 @@ fn with_glue() {
     let (lake, landing) = (format!("s3://{bucket}/lake"), format!("s3://{bucket}/landing"));
     sandbox.ok(&format!("{GENERATE} --landing {landing}"));
     sandbox.ok(&format!(
-        "compact --lake {lake} --landing {landing} --schema combined_apache --table access --catalog glue"
+        "compact --lake {lake} --landing {landing} --schema combined_apache --table access --catalog glue --no-merge"
     ));
     for name in ["a", "b"] {
         sandbox.put(&bucket, &format!("landing/2026/11/20/00/{name}"), br#"{"time":"[20/Nov/2026:00:10:00 +0000]"}"#);
-        sandbox.ok(&format!("compact --lake {lake} --table access --catalog glue"));
+        sandbox.ok(&format!("compact --lake {lake} --table access --catalog glue --no-merge"));
     }
     let rows = || sandbox.ok(&format!("query --lake {lake} \"SELECT count(*) FROM access\" --format csv")).stdout;
     let before = rows();

@@ -9,9 +9,9 @@ const SMALL: &str = "--hours 1 --rate 0.02 --late 0 --broken 5% --buffer-seconds
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.ok(&format!("generate --landing landing {SMALL} --seed 6 --start 2026-11-20T00:00:00Z"));
-    sandbox.ok("compact --lake lake --landing landing --schema combined_apache --table access");
+    sandbox.ok("compact --lake lake --landing landing --schema combined_apache --table access --no-merge");
     sandbox.ok(&format!("generate --landing landing {SMALL} --seed 7 --start 2026-11-20T01:00:00Z"));
-    sandbox.ok("compact --lake lake --table access");
+    sandbox.ok("compact --lake lake --table access --no-merge");
     sandbox
 }
 
@@ -51,7 +51,7 @@ fn a_bad_deploy() {
         "rollback --lake lake --table access --to 1",
         "rollback --lake lake --table access --to 1 --yes",
         "rollback --lake lake --table access --to 1 --yes",
-        "compact --lake lake --table access",
+        "compact --lake lake --table access --no-merge",
         "resume --lake lake --table access",
         "resume --lake lake --table access",
         "history --lake lake --table access",
@@ -82,7 +82,7 @@ fn a_bad_deploy() {
         logs.access: nothing to do: it holds what it held after commit 1 of [moment]; on hold since commit 3
         -- exit code 0
 
-        $ firelake compact --lake lake --table access
+        $ firelake compact --lake lake --table access --no-merge
         -- stderr
         logs.access: on hold, nothing is compacted
         error: access: on hold since commit 3 (rolled back to commit 1 at [moment]): nothing is compacted
@@ -110,7 +110,7 @@ fn a_bad_deploy() {
                0  [moment]  created
         -- exit code 0
         "#);
-    sandbox.ok("compact --lake lake --table access").says(&["commit 5"]);
+    sandbox.ok("compact --lake lake --table access --no-merge").says(&["commit 5"]);
     assert!(sandbox.ok("verify --lake lake --table access --deep").stdout.contains(": clean: 6 commits"));
 }
 
@@ -240,7 +240,7 @@ fn a_table_without_partitions_does_not_expire() {
     let column = "[[column]]\nname = \"a\"\ntype = \"string\"\nfrom = [\"a\"]\n";
     sandbox.write("plain.toml", format!("partition = []\n\n[source]\nformat = \"json\"\n\n{column}"));
     sandbox.write("landing/2026/11/20/00/x", "{\"a\":\"1\"}\n");
-    sandbox.ok("compact --lake lake --landing landing --schema plain.toml --table plain");
+    sandbox.ok("compact --lake lake --landing landing --schema plain.toml --table plain --no-merge");
     let line = "expire --lake lake --table plain --older-than 1d --yes";
     sandbox.run(line).fails(2, &["logs.plain has no partitions"]);
     assert_eq!(sandbox.commits("lake", "plain"), 2);

@@ -136,10 +136,11 @@ impl Lake {
         VerifyJob { lake, table, landing, catalog, lookback, stores, deep, max_record, threads: 2, watch }
     }
 
-    /// Checks that nothing is found, not even to be noted, also when all inputs are read again.
+    /// Checks that nothing is found, also when all inputs are read again, but for what runs that died or were beaten have written.
     pub async fn is_clean(&self) {
         let report = self.verify(true).await;
-        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+        let is_orphan = |told: &str| told.contains("of attempts that no commit names");
+        assert!(report.findings.iter().all(|finding| is_orphan(&finding.told)), "{:#?}", report.findings);
         assert!(report.commits > 1 && report.files > 0 && report.compared.unwrap() >= report.rows, "{report:?}");
     }
 

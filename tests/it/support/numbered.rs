@@ -94,7 +94,7 @@ impl Numbered {
         once(&self.broken, rejected.into_iter().map(id), told);
     }
 
-    /// Checks a table by what the program itself answers: each record once, and `verify --deep` finds nothing.
+    /// Checks a table by what the program itself answers: each record once, and `verify --deep` finds no damage.
     #[track_caller]
     pub fn check_table(&self, sandbox: &Sandbox, lake: &str, table: &str) {
         let answer = |sql: &str| {
@@ -107,8 +107,10 @@ impl Numbered {
         self.check(rows, rejected, &format!("{lake} {table}"));
         let verified = sandbox.ok(&format!("verify --lake {lake} --table {table} --deep --json")).stdout;
         let verified: serde_json::Value = serde_json::from_str(verified.lines().last().unwrap()).unwrap();
-        let expected = (&true.into(), &0.into(), &self.records().into());
-        assert_eq!((&verified["clean"], &verified["notes"], &verified["records_compared"]), expected, "{verified}");
+        // What runs that died or were beaten have written is noted, once, for gc.
+        let expected = (&true.into(), true, &self.records().into());
+        let notes = verified["notes"].as_u64().is_some_and(|notes| notes <= 1);
+        assert_eq!((&verified["clean"], notes, &verified["records_compared"]), expected, "{verified}");
     }
 }
 
