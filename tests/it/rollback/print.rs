@@ -201,7 +201,7 @@ fn what_is_refused() {
 
         $ firelake rollback --lake lake --table access --to soon
         -- stderr
-        error: invalid value 'soon' for '--to <COMMIT|TIME>': a commit's number, or a moment: "soon" is no moment; write it as 2026-11-20T03:15:00Z, 2026-11-20T03 or 2026-11-20
+        error: invalid value 'soon' for '--to <COMMIT|TIME>': a commit's number, or a moment: "soon" is no moment; write it as [moment]Z, 2026-11-20T03 or 2026-11-20
 
         For more information, try '--help'.
         -- exit code 2
