@@ -65,7 +65,7 @@ def publish(firelake):
         run(firelake, "generate", "--landing", LANDING, "--hours", "6", "--rate", "0.2", "--broken", "1%", "--late", "5%",
             "--start", start, "--seed", seed)
         run(firelake, "compact", "--landing", LANDING, "--lake", LAKE, "--schema", "combined_apache", "--table", TABLE,
-            "--catalog", "glue")
+            "--catalog", "glue", "--no-merge")
 
 
 class Truth:

@@ -63,8 +63,9 @@ def deliver(program):
         fixed = ["--landing", "landing", "--hours", "6", "--rate", "0.5", "--broken", "1%", "--late", "5%"]
         generated += program.json("generate", *fixed, *options, "--json")
         compacted += program.json(
-            "compact", "--landing", "landing", "--lake", "lake", "--schema", "combined_apache", "--table", "access", "--json")
-    [idle] = program.json("compact", "--lake", "lake", "--table", "access", "--json")
+            "compact", "--landing", "landing", "--lake", "lake", "--schema", "combined_apache", "--table", "access",
+            "--no-merge", "--json")
+    [idle] = program.json("compact", "--lake", "lake", "--table", "access", "--no-merge", "--json")
     same("objects", "landed", total(generated, "objects"), "compacted", total(compacted, "objects"))
     same("objects of a third run", "expected", 0, "compacted", idle["objects"])
     return generated, compacted
