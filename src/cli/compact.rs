@@ -136,14 +136,9 @@ impl Args {
     }
 
     fn work(&self, table: &TableConfig) -> WorkLimits {
-        let default = WorkLimits::default();
-        let decompressed = self.max_decompressed.or(table.max_decompressed);
-        WorkLimits {
-            threads: self.threads.map_or(default.threads, usize::from),
-            max_record: max_record(self.max_record.or(table.max_record)),
-            max_decompressed: decompressed.map_or(default.max_decompressed, |size| size.0),
-            ..default
-        }
+        let of_table = work(table, self.threads, self.max_record);
+        let max_decompressed = self.max_decompressed.map_or(of_table.max_decompressed, |size| size.0);
+        WorkLimits { max_decompressed, ..of_table }
     }
 
     async fn job(&self, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<CompactJob> {
@@ -173,6 +168,17 @@ impl Args {
             stores: stores.clone(),
             lake,
         })
+    }
+}
+
+/// Threads and bounds of a job on a table that exists.
+pub(super) fn work(table: &TableConfig, threads: Option<u16>, longest: Option<Size>) -> WorkLimits {
+    let default = WorkLimits::default();
+    WorkLimits {
+        threads: threads.map_or(default.threads, usize::from),
+        max_record: max_record(longest.or(table.max_record)),
+        max_decompressed: table.max_decompressed.map_or(default.max_decompressed, |size| size.0),
+        ..default
     }
 }
 
@@ -317,6 +323,7 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
             if s.records_rejected > 0 {
                 text +=
                     &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
+                text += &failed(s.records_failed, s.records_rejected);
             }
             if s.rows_repaired > 0 {
                 text += &format!(
@@ -348,11 +355,20 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     }
     if s.objects_settling > 0 {
         text += &format!(
-            "\n  {} left for a later run: younger than --settle, or named as an upload under way (#17)",
+            "\n  {} left for a later run: younger than --settle, or named as an upload under way",
             counted(s.objects_settling, "object")
         );
     }
     text
+}
+
+/// What Firehose could not deliver, among the rejected records.
+fn failed(failed: u64, rejected: u64) -> String {
+    match failed {
+        0 => String::new(),
+        n if n == rejected => ": failed records of Firehose, which firelake redrive opens".into(),
+        n => format!(", {} of them failed records of Firehose, which firelake redrive opens", count(n)),
+    }
 }
 
 #[cfg(test)]

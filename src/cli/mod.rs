@@ -16,6 +16,7 @@ mod progress;
 mod queries;
 mod query;
 mod rebuild;
+mod redrive;
 mod report;
 mod resume;
 mod rollback;
@@ -69,6 +70,8 @@ enum Command {
     Resume(resume::Args),
     /// Read again what landed in some hours, and replace what was made of it
     Rebuild(rebuild::Args),
+    /// Decode rejected records once more, and open what Firehose could not deliver
+    Redrive(redrive::Args),
     /// Take out the partitions that are older than a span
     Expire(expire::Args),
     /// Condemn what is out of use, and delete what was condemned long enough ago
@@ -120,6 +123,7 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Rollback(args) => rollback::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Redrive(args) => redrive::run(args).await,
         Command::Expire(args) => expire::run(args).await,
         Command::Gc(args) => gc::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,

@@ -55,8 +55,15 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// Gives it to the writer that has its partition.
+    pub(super) fn hand_to(self, writers: &[SyncSender<Piece>]) -> Result<()> {
+        let writer = &writers[self.writer(writers.len())];
+        // A writer that is gone has failed; its own error is told by `Writers::finish`.
+        writer.send(self).map_err(|_| Error::internal("a writer stopped"))
+    }
+
     /// Which writer has this partition.
-    pub(super) fn writer(&self, writers: usize) -> usize {
+    fn writer(&self, writers: usize) -> usize {
         let mut hasher = DefaultHasher::new();
         (self.set, &self.partition).hash(&mut hasher);
         (hasher.finish() % writers as u64) as usize

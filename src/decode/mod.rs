@@ -5,6 +5,7 @@
 mod build;
 mod cloudwatch;
 mod expr;
+mod failed;
 mod frame;
 mod inside;
 pub mod parse;
@@ -28,6 +29,7 @@ use build::RowBuilder;
 use chrono::{DateTime, Utc};
 use cloudwatch::Envelope;
 use expr::Computed;
+use failed::{Failed, FailedRecord, unopened};
 use parse::{Fields, parse_object};
 use rejected::{Parts, chunks};
 use repair::repair;
@@ -69,12 +71,41 @@ pub struct ObjectCounts {
     pub bytes: u64,
     /// Records, rejected ones included.
     pub records: u64,
-    /// Records that could not be decoded.
+    /// Records that could not be decoded, failed records among them.
     pub rejected: u64,
+    /// Failed records of Firehose, in their envelopes.
+    pub failed: u64,
+    /// Failed records that were opened: what was inside of them is counted in their stead.
+    pub opened: u64,
     /// Rows that went by their delivery time.
     pub by_delivery: u64,
     /// Rows of records that were no strict JSON and could be repaired: each row of an envelope that was.
     pub repaired: u64,
+}
+
+/// What became of a rejected record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnceMore {
+    /// It is rejected as before.
+    Stays {
+        /// Whether it is a failed record of Firehose.
+        failed: bool,
+        /// Why, as it is told now.
+        reason: Option<Reason>,
+    },
+    /// It holds these, in its stead.
+    Decoded(ObjectCounts),
+}
+
+impl ObjectCounts {
+    /// What was inside of one of its records.
+    fn add(&mut self, inside: &ObjectCounts) {
+        self.records += inside.records;
+        self.rejected += inside.rejected;
+        self.failed += inside.failed;
+        self.opened += inside.opened;
+        self.repaired += inside.repaired;
+    }
 }
 
 /// Decodes objects of one table, one after the other.
@@ -83,6 +114,8 @@ pub struct Decoder {
     fields: Fields,
     /// Where records come in envelopes.
     envelope: Option<Envelope>,
+    failed: Failed,
+    open_failed: bool,
     max_record: usize,
     buffer: Vec<u8>,
     repaired: Vec<u8>,
@@ -101,6 +134,8 @@ impl Decoder {
                 Format::Json => None,
                 Format::CloudwatchLogs => Some(Envelope::default()),
             },
+            failed: Failed::new(schema),
+            open_failed: false,
             max_record: MAX_RECORD,
             buffer: Vec::new(),
             repaired: Vec::new(),
@@ -110,6 +145,12 @@ impl Decoder {
     /// Rejects records of more than so many bytes, instead of [`MAX_RECORD`].
     pub fn max_record(self, bytes: usize) -> Self {
         Decoder { max_record: bytes, ..self }
+    }
+
+    /// Whether failed records of Firehose in the objects that follow are opened, and what was put into the stream is decoded.
+    /// Else they are rejected records, whole.
+    pub fn open_failed(&mut self, open: bool) {
+        self.open_failed = open;
     }
 
     /// The columns of the batches.
@@ -128,11 +169,10 @@ impl Decoder {
         delivered: DateTime<Utc>,
         sink: &mut dyn FnMut(Decoded) -> Result<()>,
     ) -> Result<ObjectCounts> {
-        self.batch.rows.start_object(delivered);
+        self.begin(delivered);
         self.buffer.clear();
         self.buffer.shrink_to(MOST);
-        let mut object =
-            Object { framer: Framer::new(self.max_record), long: None, counts: ObjectCounts::default(), sink };
+        let mut object = Object::new(self.max_record, 0, sink);
         let mut eof = false;
         while !eof {
             eof = self.fill(plain, object.counts.bytes)?;
@@ -144,9 +184,49 @@ impl Decoder {
             }
         }
         let mut counts = object.counts;
-        self.batch.flush(sink)?;
-        counts.by_delivery = self.batch.rows.by_delivery();
+        counts.by_delivery = self.end(sink)?;
         Ok(counts)
+    }
+
+    /// Begins an object of which single records are decoded once more, by [`again`](Self::again).
+    pub fn begin(&mut self, delivered: DateTime<Utc>) {
+        self.batch.rows.start_object(delivered);
+    }
+
+    /// Decodes the bytes of one rejected record, which stood at `offset` of its object. Rows may come out later; rejected is then
+    /// what was inside of a failed record, beside rows. Of any other record nothing may stay rejected, or all of it does: a piece
+    /// of a damaged record could look like one.
+    ///
+    /// # Errors
+    /// Those of `sink`.
+    pub fn again(&mut self, offset: u64, raw: &[u8], sink: &mut dyn FnMut(Decoded) -> Result<()>) -> Result<OnceMore> {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(raw);
+        let mut reason = None;
+        let mut keep = |decoded| {
+            if let Decoded::Rejected(chunk) = decoded {
+                reason.get_or_insert(chunk.reason);
+            }
+            Ok(())
+        };
+        let mut dry = Object { dry: true, ..Object::new(self.max_record, offset, &mut keep) };
+        self.drain(true, &mut dry)?;
+        let counts = dry.counts;
+        if counts.opened == 0 && (counts.rejected > 0 || counts.records == 0) {
+            return Ok(OnceMore::Stays { failed: counts.failed > 0, reason });
+        }
+        let mut object = Object::new(self.max_record, offset, sink);
+        self.drain(true, &mut object)?;
+        Ok(OnceMore::Decoded(object.counts))
+    }
+
+    /// Ends it: hands on the rows that are left, and gives how many of the object's went by their delivery time.
+    ///
+    /// # Errors
+    /// Those of `sink`.
+    pub fn end(&mut self, sink: &mut dyn FnMut(Decoded) -> Result<()>) -> Result<u64> {
+        self.batch.flush(sink)?;
+        Ok(self.batch.rows.by_delivery())
     }
 
     /// Reads one more chunk; true at the end of the object.
@@ -160,6 +240,7 @@ impl Decoder {
     /// Decodes every whole record of the buffer; gives how many bytes are done with.
     fn drain(&mut self, eof: bool, object: &mut Object<'_>) -> Result<usize> {
         let mut at = 0;
+        object.may_have_failed |= self.failed.may_be_in(&self.buffer);
         loop {
             match object.framer.next(&self.buffer, at, eof, &mut self.fields) {
                 Frame::Record { start, end } => {
@@ -195,6 +276,19 @@ impl Decoder {
     #[inline]
     fn record(&mut self, place: Range<usize>, repaired: bool, object: &mut Object<'_>) -> Result<()> {
         let text = if repaired { &self.repaired } else { &self.buffer };
+        if object.may_have_failed
+            && let Some(failed) = FailedRecord::of(text, &self.fields)
+        {
+            object.counts.failed += 1;
+            let reason = failed.reason(text);
+            return match self.open_failed {
+                false => object.reject(place.start, &self.buffer[place], &reason),
+                true => match failed.open(text) {
+                    Ok(inside) => self.failed_record(place, inside, object),
+                    Err(why) => object.reject(place.start, &self.buffer[place], &unopened(&why)),
+                },
+            };
+        }
         let Some(envelope) = &mut self.envelope else {
             return self.batch.append(text, &self.fields, place.len(), repaired, object);
         };
@@ -208,6 +302,55 @@ impl Decoder {
             self.batch.append(record, fields, bytes, repaired, object)?;
         }
         Ok(())
+    }
+
+    /// A failed record whose envelope stands at `place`: the records inside of it count in its stead, where any of them becomes
+    /// a row; else it is kept as it is.
+    #[cold]
+    fn failed_record(&mut self, place: Range<usize>, inside: Vec<u8>, object: &mut Object<'_>) -> Result<()> {
+        let around = std::mem::replace(&mut self.buffer, inside);
+        self.open_failed = false; // one envelope at a time
+        let done = self.opened(object.counts.bytes + place.start as u64, object);
+        self.open_failed = true;
+        self.buffer = around;
+        match done? {
+            Ok(()) => Ok(()),
+            Err(why) => object.reject(place.start, &self.buffer[place], &unopened(&why)),
+        }
+    }
+
+    /// Decodes the buffer, which was inside of the envelope at `offset`; the inner error is why it cannot be.
+    fn opened(&mut self, offset: u64, object: &mut Object<'_>) -> Result<Result<(), String>> {
+        let mut rejected = Vec::new();
+        let mut keep = |decoded| {
+            if let Decoded::Rejected(chunk) = decoded {
+                rejected.push(chunk);
+            }
+            Ok(())
+        };
+        // First only to see what there is: what was handed on could not be taken back.
+        let mut dry = Object { dry: true, ..Object::new(self.max_record, 0, &mut keep) };
+        self.drain(true, &mut dry)?;
+        let counts = dry.counts;
+        let rows = counts.records - counts.rejected;
+        let is_control = self.envelope.is_some() && !self.buffer.trim_ascii().is_empty();
+        match rejected.iter().find(|chunk| rows == 0 || !chunk.is_whole()) {
+            Some(chunk) => return Ok(Err(chunk.reason.to_string())),
+            None if counts.records == 0 && !is_control => return Ok(Err("it holds no record".into())),
+            None => {}
+        }
+        // In the envelope they have no place of their own.
+        let mut sink = |decoded| match decoded {
+            Decoded::Rejected(chunk) => (object.sink)(Decoded::Rejected(RejectedChunk { offset, ..chunk })),
+            rows => (object.sink)(rows),
+        };
+        let mut wet = Object { dry: object.dry, ..Object::new(self.max_record, 0, &mut sink) };
+        self.drain(true, &mut wet)?;
+        let counts = wet.counts;
+        object.counts.failed -= 1;
+        object.counts.opened += 1;
+        object.counts.add(&counts);
+        Ok(Ok(()))
     }
 }
 
@@ -228,9 +371,12 @@ impl Batch {
         repaired: bool,
         object: &mut Object<'_>,
     ) -> Result<()> {
-        self.rows.append(text, fields);
         object.counts.records += 1;
         object.counts.repaired += u64::from(repaired);
+        if object.dry {
+            return Ok(());
+        }
+        self.rows.append(text, fields);
         match self.rows.len() >= BATCH_ROWS || self.rows.bytes() + bytes >= BATCH_BYTES {
             true => self.flush(object.sink),
             false => Ok(()),
@@ -252,10 +398,20 @@ struct Object<'a> {
     framer: Framer,
     long: Option<Parts>,
     counts: ObjectCounts,
+    /// A failed record may be among what was read.
+    may_have_failed: bool,
+    /// Records are counted, and become no rows.
+    dry: bool,
     sink: &'a mut dyn FnMut(Decoded) -> Result<()>,
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
+    /// `offset` is the place of the buffer's first byte.
+    fn new(max_record: usize, offset: u64, sink: &'a mut dyn FnMut(Decoded) -> Result<()>) -> Self {
+        let counts = ObjectCounts { bytes: offset, ..Default::default() };
+        Object { framer: Framer::new(max_record), long: None, counts, may_have_failed: false, dry: false, sink }
+    }
+
     /// A record that was rejected; `start` is its place in the buffer.
     fn reject(&mut self, start: usize, raw: &[u8], reason: &Reason) -> Result<()> {
         self.counts.records += 1;

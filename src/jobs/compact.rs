@@ -95,6 +95,8 @@ pub struct CompactSummary {
     pub rows_written: u64,
     /// Rows of the rejected table, counted as records.
     pub records_rejected: u64,
+    /// Of `records_rejected`, failed records of Firehose: a redrive opens them.
+    pub records_failed: u64,
     /// Of `rows_written`, those that went by their delivery time, for want of a usable event time.
     pub rows_by_delivery: u64,
     /// Of `rows_written`, those of records that were no strict JSON and could be repaired.
@@ -220,6 +222,7 @@ impl CompactJob {
             now: self.now,
             writer: &self.writer,
             progress: &self.watch.progress,
+            opened: Default::default(),
             expired_before: None,
         };
         let worth_noting = listing.full && listing.bounded_is_possible && found.settling == 0;
@@ -437,6 +440,7 @@ impl CompactReport {
             summary.records_read += commit.counts.records_read;
             summary.rows_written += commit.counts.rows_written;
             summary.records_rejected += commit.counts.records_rejected;
+            summary.records_failed += commit.counts.failed;
             summary.rows_by_delivery += commit.counts.by_delivery;
             summary.rows_repaired += commit.counts.repaired;
             summary.files_written += commit.add.len() as u64;

@@ -11,6 +11,7 @@ pub mod history;
 mod listing;
 pub mod merge;
 pub mod rebuild;
+pub mod redrive;
 pub mod references;
 pub mod resume;
 pub mod rollback;

@@ -72,8 +72,10 @@ pub struct CompactedInput {
     pub size: u64,
     /// When it was delivered.
     pub delivered: DateTime<Utc>,
-    /// The commit that compacted it.
+    /// The commit that compacted it, or the last redrive that read its rejected records.
     pub commit: u64,
+    /// Whether failed records of Firehose in it were opened.
+    pub opened: bool,
 }
 
 impl Snapshot {
@@ -163,6 +165,7 @@ impl Snapshot {
                 size: input.size,
                 delivered: input.delivered,
                 commit: commit.number,
+                opened: input.opened,
             };
             self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
@@ -237,6 +240,10 @@ impl Snapshot {
         if let Some(path) = gone {
             return Some(format!("it removes {path}, which is not live"));
         }
+        let rows = commit.remove.iter().find(|path| FileSet::of_path(path) == FileSet::Data);
+        if let Some(path) = rows.filter(|_| commit.action == Action::Redrive) {
+            return Some(format!("it removes {path}, which holds no rejected records"));
+        }
         if commit.attempt.is_none() && commit.action != Action::Rollback && !commit.add.is_empty() {
             return Some("it adds files of no attempt".into());
         }
@@ -273,7 +280,7 @@ impl Snapshot {
     }
 
     fn wrong_inputs(&self, commit: &Commit) -> Result<Option<String>> {
-        let again = commit.action == Action::Rebuild;
+        let again = matches!(commit.action, Action::Rebuild | Action::Redrive);
         let other = again || commit.action == Action::Rollback; // as an earlier commit brought it
         let mut brought = HashSet::new();
         for input in &commit.inputs {
@@ -282,7 +289,7 @@ impl Snapshot {
                 Some(earlier) if !other => {
                     format!("{} is compacted already, by commit {}", input.url, earlier.commit)
                 }
-                None if again => format!("it rebuilds {}, which is not compacted", input.url),
+                None if again => format!("it reads {} again, which is not compacted", input.url),
                 _ if !brought.insert(&input.url) => format!("it brings {} twice", input.url),
                 _ => continue,
             };
@@ -353,7 +360,15 @@ mod tests {
     }
 
     fn input(url: &str) -> Input {
-        Input { url: url.into(), etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 0, rejected: 0 }
+        Input {
+            url: url.into(),
+            etag: None,
+            size: 1,
+            delivered: DateTime::UNIX_EPOCH,
+            records: 0,
+            rejected: 0,
+            opened: false,
+        }
     }
 
     fn waiting(url: &str) -> Waiting {

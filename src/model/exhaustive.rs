@@ -34,6 +34,7 @@ fn before(job: &Job) -> Vec<Step> {
         }
         Job::Resume => [several, vec![Step::Run(Job::Rollback(2))]].concat(),
         Job::Rollback(_) => [several, vec![Step::Run(Job::Merge)]].concat(),
+        Job::Rebuild(_) => [several, vec![Step::Run(Job::Redrive)]].concat(),
         _ => several,
     }
 }
@@ -108,5 +109,6 @@ jobs! {
     rollback: Job::Rollback(2), 15;
     resume: Job::Resume, 4;
     rebuild: Job::Rebuild(6), 20;
+    redrive: Job::Redrive, 15;
     expire: Job::Expire(36), 10;
 }

@@ -9,6 +9,7 @@ use crate::jobs::compact::CompactJob;
 use crate::jobs::gc::{GcJob, LEAST_GRACE};
 use crate::jobs::merge::MergeJob;
 use crate::jobs::rebuild::Rebuild;
+use crate::jobs::redrive::Redrive;
 use crate::ledger::{Action, AsOf, Commit, Ledger};
 use crate::storage::Location;
 use crate::table::{TableId, TableSchema};
@@ -54,6 +55,8 @@ pub(super) enum Job {
     Resume,
     /// Reads again what was delivered in the hour so many hours ago, and in those after it.
     Rebuild(u8),
+    /// Opens failed records.
+    Redrive,
     /// Takes out the partitions that ended so many hours ago.
     Expire(u8),
     /// Writes commits that change nothing.
@@ -72,6 +75,7 @@ pub(super) fn jobs() -> BoxedStrategy<Job> {
         3 => (1..5_u8).prop_map(Job::Rollback),
         3 => Just(Job::Resume),
         3 => (0..30_u8).prop_map(Job::Rebuild),
+        3 => Just(Job::Redrive),
         1 => prop_oneof![Just(12_u8), Just(36)].prop_map(Job::Expire),
         1 => prop_oneof![3 => 1..4_u8, 1 => Just(100)].prop_map(Job::Marks),
         1 => Just(Job::Load),
@@ -149,6 +153,7 @@ impl Hands {
             Job::Rollback(commits) => self.rollback(commits).await,
             Job::Resume => told(self.change()?.resume().await?),
             Job::Rebuild(hours) => self.rebuild(hours).await,
+            Job::Redrive => self.redrive().await,
             Job::Expire(hours) => told(self.change()?.expire(TimeDelta::hours(hours.into())).await?),
             Job::Marks(count) => self.marks(count).await,
             Job::Load => self.load().await,
@@ -255,6 +260,12 @@ impl Hands {
         let from = self.now - TimeDelta::hours(hours.into());
         let delivered = from..self.now + TimeDelta::hours(1);
         told(self.change()?.rebuild(&Rebuild { delivered, work: limits(), watch: Default::default() }).await?)
+    }
+
+    async fn redrive(&self) -> Result<String> {
+        let done = self.change()?.redrive(&Redrive { from: None, to: None, work: limits() }).await?;
+        let plan = format!("{} of {} redriven, ", done.plan.decoded, done.plan.records);
+        Ok(plan + &told(done)?)
     }
 
     async fn marks(&self, count: u8) -> Result<String> {

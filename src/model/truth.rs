@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) files: BTreeMap<String, Live>,
     pub(super) compacted: BTreeSet<String>,
     pub(super) waiting: BTreeSet<String>,
+    /// Of the compacted objects, those whose failed records were opened.
+    pub(super) opened: BTreeSet<String>,
     pub(super) changed: BTreeMap<(FileSet, Partition), u64>,
     pub(super) on_hold: bool,
     /// Records of compacted objects that are in no file, because they expired.
@@ -37,9 +39,19 @@ pub(super) struct Home {
     pub(super) url: String,
     pub(super) set: FileSet,
     pub(super) partition: Partition,
+    /// Of a failed record: where the row goes that is inside, once it is opened.
+    pub(super) opened: Option<Partition>,
 }
 
 impl State {
+    /// Where the record belongs in this state.
+    fn home<'a>(&self, home: &'a Home) -> (FileSet, &'a Partition) {
+        match &home.opened {
+            Some(partition) if self.opened.contains(&home.url) => (FileSet::Data, partition),
+            _ => (home.set, &home.partition),
+        }
+    }
+
     /// The files of one partition, by their names.
     pub(super) fn names(&self, set: FileSet, partition: &Partition) -> BTreeSet<&str> {
         let of = |(path, live): &(&String, &Live)| FileSet::of_path(path) == set && live.partition == *partition;
@@ -72,9 +84,14 @@ impl State {
         for input in &commit.inputs {
             next.compacted.insert(input.url.clone());
             next.waiting.remove(&input.url);
+            match input.opened {
+                true => next.opened.insert(input.url.clone()),
+                false => next.opened.remove(&input.url),
+            };
         }
         for url in &commit.taken_out {
             next.compacted.remove(url);
+            next.opened.remove(url);
             next.waiting.insert(url.clone());
         }
         next.waiting.extend(commit.waiting.iter().map(|w| w.url.clone()).filter(|url| !self.compacted.contains(url)));
@@ -86,7 +103,7 @@ impl State {
             Action::Rollback => {
                 let to = &past[commit.to.unwrap_or(0) as usize];
                 (next.on_hold, next.bound, next.expired) = (true, to.bound, to.expired.clone());
-                if (&next.files, &next.compacted) != (&to.files, &to.compacted) {
+                if (&next.files, &next.compacted, &next.opened) != (&to.files, &to.compacted, &to.opened) {
                     return wrong(format!("the state is not that of commit {:?}", commit.to));
                 }
             }
@@ -96,19 +113,20 @@ impl State {
                 let gone = commit.remove.iter().flat_map(|path| self.files[path].records.to_vec());
                 next.expired.extend(gone);
             }
-            Action::Rebuild => next.expire_rebuilt(commit, homes),
+            Action::Rebuild | Action::Redrive => next.expire_rebuilt(commit, homes),
             _ => {}
         }
         Ok(next)
     }
 
-    /// A rebuild leaves out what belongs below the bound, and nothing else.
+    /// A rebuild leaves out what belongs below the bound, and nothing else; so does a redrive.
     fn expire_rebuilt(&mut self, commit: &Commit, homes: &BTreeMap<Record, Home>) {
         let live: BTreeSet<Record> = self.files.values().flat_map(|live| live.records.to_vec()).collect();
         let rebuilt: BTreeSet<&str> = commit.inputs.iter().map(|input| input.url.as_str()).collect();
         for (record, home) in homes.iter().filter(|(_, home)| rebuilt.contains(home.url.as_str())) {
+            let (_, partition) = self.home(home);
             let below =
-                home.partition.end(&[PartitionKey::by_day()]).zip(self.bound).is_some_and(|(end, bound)| end <= bound);
+                partition.end(&[PartitionKey::by_day()]).zip(self.bound).is_some_and(|(end, bound)| end <= bound);
             match !live.contains(record) && below {
                 true => _ = self.expired.insert(*record),
                 false => _ = self.expired.remove(record),
@@ -140,10 +158,10 @@ impl State {
                     at.len()
                 ));
             }
-            let strays =
-                at.iter().find(|(p, live)| FileSet::of_path(p) != home.set || live.partition != home.partition);
+            let (set, partition) = self.home(home);
+            let strays = at.iter().find(|(p, live)| FileSet::of_path(p) != set || live.partition != *partition);
             if let Some((path, _)) = strays {
-                return Err(format!("I1: record {record:?} is in {path}, should be in {}", home.partition));
+                return Err(format!("I1: record {record:?} is in {path}, should be in {}/ {partition}", set.folder()));
             }
         }
         match found.keys().next() {

@@ -5,6 +5,7 @@
 //! - [`exactly_once`]: races, faults at every operation, late and touched objects (promises I1 to I4).
 //! - [`bad_input`]: every mistake has its message, its hint and its exit code, and leaves nothing half-visible.
 //! - [`reading`]: whatever Firehose delivers: compression, framing, damage.
+//! - [`redrive`]: rejected records and what Firehose could not deliver, decoded once more.
 //! - [`athena`]: the Athena engine over HTTP.
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
@@ -28,6 +29,7 @@ mod exactly_once;
 mod gc;
 mod merge;
 mod reading;
+mod redrive;
 mod rollback;
 mod support;
 mod truth;

@@ -152,6 +152,7 @@ impl Books {
         let removed: u64 = commit.remove.iter().map(live).sum();
         match commit.action {
             Action::Expire => self.expired += removed,
+            Action::Redrive => self.expired += commit.counts.expired,
             Action::Rollback => {
                 let then = commit.to.and_then(|to| self.expired_after.range(..=to).next_back());
                 self.expired = then.map_or(0, |(_, expired)| *expired);
@@ -243,7 +244,7 @@ impl Books {
                     continue;
                 }
                 Some((by, _)) => self.related.push((*by, number)),
-                None if action == Action::Rebuild && self.whole => {
+                None if matches!(action, Action::Rebuild | Action::Redrive) && self.whole => {
                     wrong(format!("it reads {} again, which is not compacted", input.url));
                 }
                 _ => {}

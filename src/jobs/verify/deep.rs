@@ -35,6 +35,9 @@ use std::sync::Arc;
 
 const OTHER_ROWS: &str = "restore the files from a backup or older versions; firelake history says which they are";
 
+/// The columns of rejected records.
+const REJECTED: [&str; 6] = ["object", "byte_offset", "byte_length", "chunk", "reason", "raw"];
+
 /// Rows and the sum of their hashes, by partition.
 type Sums = BTreeMap<Place, Sum>;
 type Place = (FileSet, Partition);
@@ -159,9 +162,10 @@ impl Group<'_> {
             let told = format!("not all of its rows can be compared: gone or changed are {expired} of its {all}");
             report.add(Verdict::Note, Check::Content, self.name(), told, "nothing to do: what landed has expired");
         }
-        let delivered =
-            |(input, object): &(&Input, LandedObject)| LandedObject { delivered: input.delivered, ..object.clone() };
-        let objects = again.iter().map(delivered).collect();
+        let as_read = |(input, object): &(&Input, LandedObject)| {
+            (LandedObject { delivered: input.delivered, ..object.clone() }, input.opened)
+        };
+        let objects = again.iter().map(as_read).collect();
         let read = read_again(schema, max_record, objects, Reading::new(), Reading::take).await?;
         let mut sound = true;
         for ((input, _), end) in again.iter().zip(&read.ends) {
@@ -294,6 +298,15 @@ impl Sum {
     }
 }
 
+/// The columns that are compared. Why a record was rejected is told by whoever read it last: another firelake may put it otherwise,
+/// and a redrive knows more.
+fn content(batch: &RecordBatch) -> impl Iterator<Item = &ArrayRef> {
+    let names = batch.schema();
+    let is_rejected = names.fields().iter().map(|field| field.name().as_str()).eq(REJECTED);
+    let is_reason = move |at: usize| is_rejected && names.field(at).name() == "reason";
+    batch.columns().iter().enumerate().filter(move |(at, _)| !is_reason(*at)).map(|(_, column)| column)
+}
+
 /// Files mark their instants as UTC, batches that were just decoded do not: the values are the same.
 fn sum_of(batch: &RecordBatch) -> Result<Sum> {
     let failed = |e: ArrowError| Error::internal("cannot compare rows").caused_by(e);
@@ -302,7 +315,7 @@ fn sum_of(batch: &RecordBatch) -> Result<Sum> {
         None if column.data_type().is_nested() => cast(column, &zoneless(column.data_type())),
         None => Ok(column.clone()),
     };
-    let columns = batch.columns().iter().map(without_zone).collect::<Result<Vec<ArrayRef>, _>>().map_err(failed)?;
+    let columns = content(batch).map(without_zone).collect::<Result<Vec<ArrayRef>, _>>().map_err(failed)?;
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(&columns)).map_err(failed)?;
     let hash = |row: arrow::row::Row| {

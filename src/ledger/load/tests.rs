@@ -55,7 +55,7 @@ fn url(key: Key, hour: u8, name: u64) -> String {
 fn input(key: Key, hour: u8, name: u64) -> Input {
     let late = TimeDelta::nanoseconds(if matches!(key, Key::Says) { 0 } else { 1 });
     let (url, delivered) = (url(key, hour, name), DateTime::UNIX_EPOCH + TimeDelta::hours(hour.into()) + late);
-    Input { url, etag: Some("\"e\"".into()), size: 1, delivered, records: 0, rejected: 0 }
+    Input { url, etag: Some("\"e\"".into()), size: 1, delivered, records: 0, rejected: 0, opened: false }
 }
 
 fn file(path: String, partition: &str) -> DataFile {
@@ -177,7 +177,7 @@ fn oldest(state: &Snapshot) -> Option<Input> {
     let all = state.compacted.all().unwrap();
     let (url, input) = all.iter().min_by_key(|(url, input)| (input.delivered, *url))?;
     let (url, delivered) = (url.clone(), input.delivered);
-    Some(Input { url, etag: None, size: 1, delivered, records: 0, rejected: 0 })
+    Some(Input { url, etag: None, size: 1, delivered, records: 0, rejected: 0, opened: false })
 }
 
 /// Makes the history, with its checkpoints; the fold of all its commits. What the writer has loaded of the state is right at

@@ -25,6 +25,7 @@ fn help_of_the_program() {
           rollback  Go back to what a table was after an earlier commit, and hold it there
           resume    End the hold of a rollback: compact takes again what it took out
           rebuild   Read again what landed in some hours, and replace what was made of it
+          redrive   Decode rejected records once more, and open what Firehose could not deliver
           expire    Take out the partitions that are older than a span
           gc        Condemn what is out of use, and delete what was condemned long enough ago
           catalog   What the catalog says, what publishing would change, and what others changed
