@@ -9,6 +9,7 @@ mod plan;
 mod read;
 
 pub use plan::{Merge, MergeLimits, merges};
+pub use read::fit;
 
 use super::write::Writers;
 use super::{REPLANS, Shard, WorkLimits, thread};

@@ -49,8 +49,7 @@ impl CompactJob {
         for _ in 0..REPLANS {
             let changes: Vec<String> = self.schema_changes(snapshot)?.iter().map(Change::to_string).collect();
             let Some(asked) = self.schema.as_ref().filter(|_| !changes.is_empty()) else { return Ok(None) };
-            let schema =
-                PinnedSchema { name: asked.name.clone(), text: asked.text.clone(), changes: changes.clone() };
+            let schema = PinnedSchema { name: asked.name.clone(), text: asked.text.clone(), changes: changes.clone() };
             let commit = Commit { schema: Some(schema), ..Commit::new(Action::Evolve, self.now, &self.writer) };
             if let Appended::Committed(commit) = ledger.append(snapshot, commit).await? {
                 return Ok(Some(Evolved { commit: commit.number, changes }));
@@ -81,7 +80,10 @@ impl CompactJob {
             0 => "was made with".into(),
             since => format!("has since commit {since}"),
         };
-        Error::usage(format!("the schema {} is not the one that {} {of}, and cannot follow it: {reason}", asked.name, self.table))
-            .hint(format!("nothing was changed: {way_out}. Without a schema the run goes on with the table's own"))
+        Error::usage(format!(
+            "the schema {} is not the one that {} {of}, and cannot follow it: {reason}",
+            asked.name, self.table
+        ))
+        .hint(format!("nothing was changed: {way_out}. Without a schema the run goes on with the table's own"))
     }
 }

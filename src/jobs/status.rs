@@ -214,7 +214,7 @@ pub(super) fn no_table(lake: &Location, table: &TableId) -> Error {
 fn is_seen(changes: &Changes) -> bool {
     let of_table = match &changes.definition {
         Some(TableChange::Create(_)) => true,
-        Some(TableChange::Update { from, to }) => !from.reads_like(to),
+        Some(TableChange::Update { from, to }) => !from.reads_like(to) || from.widening,
         None => false,
     };
     of_table || !changes.partitions.is_empty()
