@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is made
     #[arg(long, value_name = "URL")]
     landing: Vec<String>,
-    /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made; columns that a changed file adds become the table's
+    /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made, and to change it
     #[arg(long, value_name = "NAME|FILE")]
     schema: Option<String>,
     /// The table [default: the schema's name; without flags, every table of firelake.toml]

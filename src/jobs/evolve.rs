@@ -81,9 +81,10 @@ impl CompactJob {
             since => format!("has since commit {since}"),
         };
         Error::usage(format!(
-            "the schema {} is not the one that {} {of}, and cannot follow it: {reason}",
+            "the schema {} is not the one that {} {of}: {reason}",
             asked.name, self.table
         ))
-        .hint(format!("nothing was changed: {way_out}. Without a schema the run goes on with the table's own"))
+        .hint(format!("nothing was changed: {way_out}; without a schema the run goes on with the table's own, and with --table and a new \
+                 name it makes another table"))
     }
 }
