@@ -5,7 +5,7 @@ use super::{Check, Verdict, VerifyReport, Watch};
 use crate::compact::Shard;
 use crate::error::{Kind, Result};
 use crate::ledger::{Action, Commit, DataFile, Input, Ledger, PinnedSchema, Pins, Waiting, attempt_of};
-use crate::table::FileSet;
+use crate::table::{Evolution, FileSet, TableSchema};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -159,9 +159,21 @@ impl Books {
         if let (Some(landing), Some(pins)) = (&commit.landing, &mut self.pins) {
             pins.landing.push(landing.clone());
         }
+        if let Some(told) = commit.schema.as_ref().and_then(|schema| self.no_evolution(schema)) {
+            wrong(told);
+        }
         if let (Some(schema), Some(pins)) = (&commit.schema, &mut self.pins) {
             (pins.schema_name, pins.schema) = (schema.name.clone(), schema.text.clone());
             self.schemas.push(schema.clone());
+        }
+    }
+
+    /// Why older files may not be readable by a schema; one that this firelake cannot read is told where it is needed.
+    fn no_evolution(&self, schema: &PinnedSchema) -> Option<String> {
+        let parse = |of: &PinnedSchema| TableSchema::parse(&of.name, "pinned in the ledger", &of.text).ok();
+        match parse(self.schemas.last()?)?.evolution_to(&parse(schema)?) {
+            Evolution::Refused { reason, .. } => Some(format!("the table could not get its schema: {reason}")),
+            _ => None,
         }
     }
 

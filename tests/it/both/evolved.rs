@@ -41,10 +41,11 @@ fn records(day: u8, big: i64) -> String {
     let one = |hour: u8| {
         let n = big + i64::from(hour);
         format!(
-            "{{\"ts\":\"2026-11-{day}T{hour:02}:00:00\",\"n\":{n},\"small\":{},\"part\":1.5,\"place\":{{\"city\":\"c{hour}\",\"at\":{{\"lat\":50.5,\"lon\":7.25}},\
+            "{{\"ts\":\"2026-11-{day}T{hour:02}:00:00\",\"n\":{n},\"small\":{},\"part\":{},\"place\":{{\"city\":\"c{hour}\",\"at\":{{\"lat\":50.5,\"lon\":7.25}},\
              \"zone\":\"z\"}},\"wide\":{{\"n\":{n}}},\"hops\":[{{\"host\":\"a\",\"ms\":{hour}}}],\"counts\":[{n},1],\"tags\":{{\"k\":{n}}},\"ratios\":[0.5],\
              \"tenant\":\"t{hour}\"}}\n",
-            hour % 4
+            hour % 4,
+            if hour % 2 == 0 { "1.5" } else { "0.1" } // the second is no float of four bytes, nor of eight
         )
     };
     (10..22).map(one).collect::<String>() + "{\"n\":1,\n"
@@ -60,6 +61,7 @@ const QUERIES: &[&str] = &[
     "SELECT ts FROM grows WHERE n BETWEEN 12 AND 5000000012 ORDER BY ts, n",
     "SELECT count(*) AS k FROM grows WHERE small = 3",
     "SELECT count(*) AS k FROM grows WHERE part = 1.5",
+    "SELECT count(*) AS k, min(part) AS a FROM grows WHERE part < 1e0",
     "SELECT count(*) AS k FROM grows WHERE part > 1e0 AND place.at.lat < 60e0",
     "SELECT count(*) AS k FROM grows WHERE wide.n = 14",
     "SELECT count(*) AS k FROM grows WHERE tenant IS NULL",
@@ -107,8 +109,7 @@ async fn files_of_two_schemas_read_the_same() {
     deliver(21, 9_007_199_254_740_993);
     published.sandbox.ok(&format!("{compact} --no-merge"));
     alike(&published, QUERIES).await;
-    published.sandbox.ok(&compact);
-    alike(&published, QUERIES).await;
+    published.sandbox.ok(&compact).says(&["files merged into"]);
     let rebuild = format!(
         "rebuild --lake s3://{}/lake --table grows --yes --from 2026-11-19T00:00:00Z --to 2026-11-19T23:59:59Z",
         published.bucket
