@@ -45,7 +45,7 @@ fn records(day: u8, big: i64) -> String {
              \"zone\":\"z\"}},\"wide\":{{\"n\":{n}}},\"hops\":[{{\"host\":\"a\",\"ms\":{hour}}}],\"counts\":[{n},1],\"tags\":{{\"k\":{n}}},\"ratios\":[0.5],\
              \"tenant\":\"t{hour}\"}}\n",
             hour % 4,
-            if hour % 2 == 0 { "1.5" } else { "0.1" } // the second is no float of four bytes, nor of eight
+            if hour.is_multiple_of(2) { "1.5" } else { "0.1" } // the second is no float of four bytes, nor of eight
         )
     };
     (10..22).map(one).collect::<String>() + "{\"n\":1,\n"
