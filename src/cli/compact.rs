@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is made
     #[arg(long, value_name = "URL")]
     landing: Vec<String>,
-    /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made
+    /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made, and to change it
     #[arg(long, value_name = "NAME|FILE")]
     schema: Option<String>,
     /// The table [default: the schema's name; without flags, every table of firelake.toml]
@@ -304,6 +304,10 @@ fn tell_waiting(report: &CompactReport) {
 pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     let s = &report.summary;
     let mut text = format!("{}.{}: ", s.database, s.table);
+    if let Some(evolved) = &s.evolved {
+        let changes = evolved.changes.join("; ");
+        text = format!("schema of {text}{changes} (commit {})\n{text}", evolved.commit);
+    }
     match s.commits {
         _ if s.hold.is_some() && s.objects == 0 => text.push_str("on hold, nothing is compacted"),
         _ if s.objects == 0 => text.push_str("nothing new to compact"),

@@ -112,7 +112,7 @@ fn commit_line(c: &ListedCommit) -> String {
         }
         Action::Condemn => format!("condemned {}, deleted {}", counted(c.condemned, "folder"), count(c.deleted)),
         Action::Mark => "a mark of the store's clock".into(),
-        Action::Evolve => "another schema".into(),
+        Action::Evolve => format!("another schema: {}", c.schema_changes.join("; ")),
     };
     format!("  {:>6}  {}  {what}; by {}", c.commit, time(c.at), c.writer)
 }

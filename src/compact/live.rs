@@ -114,7 +114,10 @@ fn batch_rows(metadata: &ParquetMetaData) -> usize {
 }
 
 /// The batch with the columns that the table has now: those that the file is older than are NULL, promoted types are cast.
-fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+///
+/// # Errors
+/// It has a column or a field that the table has not, or a type that does not become the table's.
+pub fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema();
     if let Some(unknown) = schema.fields().iter().find(|field| columns.index_of(field.name()).is_err()) {
         return Err(ArrowError::SchemaError(format!("it has a column {}, and the table has none", unknown.name())));

@@ -17,8 +17,8 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -207,7 +207,21 @@ fn properties(options: &ParquetOptions, sort: &[usize], schema: &Schema) -> Writ
                 .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
         }
     }
+    for column in floats(schema) {
+        builder = builder
+            .set_column_statistics_enabled(column.clone(), EnabledStatistics::None)
+            .set_column_dictionary_enabled(column, false);
+    }
     builder.build()
+}
+
+/// The columns of four-byte floats, at every depth. They go without bounds and dictionaries: after a promotion to `double` Trino
+/// compares those of the old files with the wide type and fails (trinodb/trino#30544).
+fn floats(schema: &Schema) -> Vec<ColumnPath> {
+    // A schema that is none for Parquet fails where the file is opened, with its reason.
+    let columns = ArrowSchemaConverter::new().convert(schema);
+    let columns = columns.iter().flat_map(|all| all.columns());
+    columns.filter(|column| column.physical_type() == Type::FLOAT).map(|column| column.path().clone()).collect()
 }
 
 /// Where an attempt's files go.
@@ -555,4 +569,27 @@ fn json(data_type: &DataType, value: i64) -> Option<serde_json::Value> {
         DataType::Date32 => NaiveDate::default().checked_add_signed(TimeDelta::try_days(value)?)?.to_string().into(),
         _ => value.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::TableSchema;
+
+    /// Bounds or a dictionary of narrow values would make Trino fail once they are read as wide ones.
+    #[test]
+    fn four_byte_floats_have_no_bounds_and_no_dictionary() {
+        let of = "struct<x:float,y:array<float>,z:double>";
+        let text = format!(
+            "[parquet]\nsort = [\"a\"]\n[[column]]\nname = \"a\"\ntype = \"float\"\n[[column]]\nname = \"s\"\ntype = \"{of}\""
+        );
+        let schema = TableSchema::parse("t", "t", &text).unwrap();
+        let made = properties(&schema.parquet, &[0], &schema.arrow());
+        for (path, kept) in [("a", false), ("s.x", false), ("s.y.list.element", false), ("s.z", true), ("extra", true)]
+        {
+            let path = ColumnPath::new(path.split('.').map(str::to_owned).collect());
+            assert_eq!(made.statistics_enabled(&path) != EnabledStatistics::None, kept, "{path}");
+            assert_eq!(made.dictionary_enabled(&path), kept, "{path}");
+        }
+    }
 }

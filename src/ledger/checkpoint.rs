@@ -33,6 +33,9 @@ pub(super) struct Root {
     /// The id of that commit: a checkpoint of another history is none of this ledger.
     pub(super) id: Uuid,
     pins: Pins,
+    /// 0 where the table was never evolved.
+    #[serde(default, skip_serializing_if = "super::commit::is_zero")]
+    schema_commit: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<Waiting>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,6 +177,7 @@ impl Root {
             head: self.number,
             id: self.id,
             pins: self.pins.clone(),
+            schema_commit: self.schema_commit,
             files: BTreeMap::new(),
             compacted,
             brought: self.brought.clone(),
@@ -256,6 +260,7 @@ pub(super) fn encode(state: &Snapshot) -> Result<Encoded> {
         number: state.head,
         id: state.id,
         pins: state.pins.clone(),
+        schema_commit: state.schema_commit,
         waiting: state.waiting.values().cloned().collect(),
         full_listing_at: state.full_listing_at,
         shard_listings: state.shard_listings.clone(),

@@ -134,6 +134,9 @@ pub struct PinnedSchema {
     pub name: String,
     /// The schema file's text, whole.
     pub text: String,
+    /// What it changed of the one before, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
 }
 
 /// A landed object whose records are in this commit's files.
@@ -227,7 +230,7 @@ pub struct Counts {
     pub expired: u64,
 }
 
-fn is_zero(n: &u64) -> bool {
+pub(super) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 

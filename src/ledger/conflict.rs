@@ -100,7 +100,8 @@ fn is_whole(folder: &str) -> bool {
 
 fn changed(mine: &Commit, winner: &Commit) -> Option<String> {
     let evolves = |commit: &Commit| commit.action == Action::Evolve;
-    if evolves(winner) && (evolves(mine) || mine.has_files() || !mine.inputs.is_empty()) {
+    let by_schema = evolves(mine) || mine.has_files() || !mine.inputs.is_empty();
+    if evolves(winner) && by_schema && !broken(Broken::EvolveUnchecked) {
         return Some(format!("commit {} changed the schema", winner.number));
     }
     (matches!(mine.action, Action::Rebuild | Action::Redrive) && winner.action == Action::Expire)

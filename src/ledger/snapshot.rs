@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub id: Uuid,
     /// What the table is, with every evolution and every added landing prefix.
     pub pins: Pins,
+    /// The commit that pinned the schema: 0, or the last one that evolved it.
+    pub schema_commit: u64,
     /// Live files of both sets by path.
     pub files: BTreeMap<String, LiveFile>,
     /// Objects that are compacted.
@@ -89,6 +91,7 @@ impl Snapshot {
                 head: 0,
                 id: first.id,
                 pins: pins.clone(),
+                schema_commit: 0,
                 files: BTreeMap::new(),
                 compacted: Compacted::default(),
                 brought: Vec::new(),
@@ -120,6 +123,7 @@ impl Snapshot {
                 if let Some(schema) = &commit.schema {
                     self.pins.schema_name.clone_from(&schema.name);
                     self.pins.schema.clone_from(&schema.text);
+                    self.schema_commit = commit.number;
                 }
             }
             _ => {}

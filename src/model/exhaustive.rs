@@ -27,7 +27,7 @@ fn before(job: &Job) -> Vec<Step> {
     let several = [first.clone(), vec![compact()], more.clone(), orphan(), vec![compact()]].concat();
     let unpublished = [first.clone(), vec![compact()], more.clone(), vec![Step::Start(Job::Compact)]].concat();
     match job {
-        Job::Compact => [first, vec![compact()], more].concat(),
+        Job::Compact | Job::Evolve => [first, vec![compact()], more].concat(),
         Job::Publish => [unpublished, vec![Step::Go { process: 0, gates: 4, end: End::Done }, Step::Kill(0)]].concat(),
         Job::Gc => {
             [several, vec![Step::Run(Job::Merge), Step::Pass(600), Step::Run(Job::Gc), Step::Pass(300)]].concat()
@@ -102,6 +102,7 @@ macro_rules! jobs {
 
 jobs! {
     compact: Job::Compact, 30;
+    evolve: Job::Evolve, 30;
     publish: Job::Publish, 10;
     checkpoint: Job::Checkpoint, 5;
     merge: Job::Merge, 20;

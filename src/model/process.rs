@@ -41,6 +41,8 @@ fn limits() -> WorkLimits {
 pub(super) enum Job {
     /// The scheduled run.
     Compact,
+    /// The same, with a schema file that has one column more than the table.
+    Evolve,
     /// Brings the catalog to say what the ledger says.
     Publish,
     /// Loads the table and stores a checkpoint.
@@ -68,6 +70,7 @@ pub(super) enum Job {
 pub(super) fn jobs() -> BoxedStrategy<Job> {
     prop_oneof![
         10 => Just(Job::Compact),
+        2 => Just(Job::Evolve),
         3 => Just(Job::Publish),
         2 => Just(Job::Checkpoint),
         4 => Just(Job::Merge),
@@ -145,7 +148,8 @@ impl Hands {
 
     async fn run(&self, job: Job) -> Result<String> {
         match job {
-            Job::Compact => self.compact().await,
+            Job::Compact => self.compact(false).await,
+            Job::Evolve => self.compact(true).await,
             Job::Publish => self.publish().await,
             Job::Checkpoint => self.checkpoint().await,
             Job::Merge => self.merge().await,
@@ -160,12 +164,26 @@ impl Hands {
         }
     }
 
-    async fn compact(&self) -> Result<String> {
+    /// The schema that a run is given: none for a table that is there, and to evolve it one column more. Two processes draw
+    /// the same one, or another.
+    async fn schema(&self, evolve: bool) -> Result<Option<TableSchema>> {
+        let parse = |text: &str| TableSchema::parse("model", "the model", text).map(Some);
+        match self.ledger().load_lean().await? {
+            None => parse(SCHEMA),
+            Some(_) if !evolve => Ok(None),
+            Some(state) => {
+                let column = format!("c{}_{}", state.schema_commit, self.gate.process % 2);
+                parse(&format!("{}\n[[column]]\nname = \"{column}\"\ntype = \"string\"\n", state.pins.schema))
+            }
+        }
+    }
+
+    async fn compact(&self, evolve: bool) -> Result<String> {
         let job = CompactJob {
             lake: self.place("lake"),
             table: Self::table()?,
             landing: vec![self.place("landing")],
-            schema: Some(TableSchema::parse("model", "the model", SCHEMA)?),
+            schema: self.schema(evolve).await?,
             catalog: self.catalog.clone(),
             settle: TimeDelta::zero(),
             lookback: TimeDelta::hours(24),

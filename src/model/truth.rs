@@ -1,7 +1,7 @@
 //! What the commits say, folded a second time and as plainly as can be: what the product's own fold is compared with.
 
 use crate::ledger::{Action, Commit};
-use crate::table::{FileSet, Partition, PartitionKey};
+use crate::table::{FileSet, Partition, PartitionKey, TableSchema};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,12 +18,22 @@ pub(super) struct State {
     /// Of the compacted objects, those whose failed records were opened.
     pub(super) opened: BTreeSet<String>,
     pub(super) changed: BTreeMap<(FileSet, Partition), u64>,
+    /// The columns of the rows, in order, and the commit that gave the table the last of them.
+    pub(super) columns: Vec<String>,
+    pub(super) evolved: u64,
     pub(super) on_hold: bool,
     /// Records of compacted objects that are in no file, because they expired.
     pub(super) expired: BTreeSet<Record>,
     bound: Option<DateTime<Utc>>,
     /// Folders that gc may delete.
     condemned: BTreeSet<String>,
+}
+
+/// What is in a file.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) records: Arc<Vec<Record>>,
+    pub(super) columns: Vec<String>,
 }
 
 /// A live file, with the records that are in it.
@@ -58,12 +68,12 @@ impl State {
         self.files.iter().filter(of).filter_map(|(path, _)| path.rsplit('/').next()).collect()
     }
 
-    /// The state with one more commit. `past` holds all states before it, `records` what is in the files that it adds.
+    /// The state with one more commit. `past` holds all states before it, `content` what is in the files that it adds.
     pub(super) fn after(
         &self,
         commit: &Commit,
         past: &[State],
-        records: &dyn Fn(&str) -> Arc<Vec<Record>>,
+        content: &dyn Fn(&str) -> Arc<Content>,
         homes: &BTreeMap<Record, Home>,
     ) -> Result<State, String> {
         let mut next = self.clone();
@@ -74,8 +84,15 @@ impl State {
                 None => return wrong(format!("I1: it removes {path}, which is not live")),
             }
         }
+        next.evolve(commit)?;
         for file in &commit.add {
-            let live = Live { partition: file.partition.clone(), records: records(&file.path) };
+            let content = content(&file.path);
+            let is_older = commit.action == Action::Rollback || FileSet::of_path(&file.path) == FileSet::Rejected;
+            if !is_older && content.columns != next.columns {
+                let of = &content.columns;
+                return wrong(format!("{} has the columns {of:?}, the table {:?}", file.path, next.columns));
+            }
+            let live = Live { partition: file.partition.clone(), records: content.records.clone() };
             next.changed.insert((FileSet::of_path(&file.path), file.partition.clone()), commit.number);
             if next.files.insert(file.path.clone(), live).is_some() {
                 return wrong(format!("I5: it adds {} a second time", file.path));
@@ -117,6 +134,19 @@ impl State {
             _ => {}
         }
         Ok(next)
+    }
+
+    /// The table's columns: each stays what it is, and where it is.
+    fn evolve(&mut self, commit: &Commit) -> Result<(), String> {
+        let pinned = commit.pins.as_ref().map(|pins| &pins.schema);
+        let Some(text) = pinned.or(commit.schema.as_ref().map(|schema| &schema.text)) else { return Ok(()) };
+        let schema = TableSchema::parse("model", "the model", text).map_err(|e| e.to_string())?;
+        let columns: Vec<String> = schema.columns.into_iter().map(|column| column.name).collect();
+        if !columns.starts_with(&self.columns) {
+            return Err(format!("commit {}: the columns {:?} become {columns:?}", commit.number, self.columns));
+        }
+        (self.columns, self.evolved) = (columns, commit.number);
+        Ok(())
     }
 
     /// A rebuild leaves out what belongs below the bound, and nothing else; so does a redrive.

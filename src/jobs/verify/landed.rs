@@ -52,12 +52,18 @@ async fn list(job: &VerifyJob, url: &str) -> Result<(Location, Vec<LandedObject>
 fn compare(job: &VerifyJob, books: &Books, prefix: &Location, objects: &[LandedObject], report: &mut VerifyReport) {
     let dated =
         |url: &str| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders));
-    let newest = books.inputs.values().filter(|(_, input)| dated(&input.url)).map(|(_, input)| input.delivered).max();
+    let newest = books
+        .inputs
+        .values()
+        .map(|brought| &brought.input)
+        .filter(|input| dated(&input.url))
+        .map(|input| input.delivered)
+        .max();
     let bound = newest.map(|newest| newest - job.lookback);
     let (mut later, mut old) = (Vec::new(), Vec::new());
     for object in objects {
         match books.inputs.get(&object.url) {
-            Some((commit, input)) => changed(object, *commit, input, report),
+            Some(brought) => changed(object, brought.commit, &brought.input, report),
             None if books.waiting.contains_key(&object.url) => {}
             None if bound.is_some_and(|bound| object.delivered < bound) => old.push(object),
             None => later.push(object),

@@ -165,7 +165,7 @@ fn commit_of(step: &Step, state: &Snapshot) -> Option<Commit> {
             Commit { to: Some(0), remove, taken_out, ..commit(Action::Rollback) }
         }
         Step::Evolve => {
-            let schema = Some(PinnedSchema { name: "s".into(), text: format!("text {next}") });
+            let schema = Some(PinnedSchema { name: "s".into(), text: format!("text {next}"), changes: Vec::new() });
             Commit { schema, ..commit(Action::Evolve) }
         }
         Step::Checkpoint | Step::Load { .. } => return None,

@@ -78,7 +78,7 @@ fn help_of_compact() {
 
               --schema <NAME|FILE>
                   A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema
-                  file. Needed once, when the table is made
+                  file. Needed once, when the table is made, and to change it
 
               --table <NAME>
                   The table [default: the schema's name; without flags, every table of firelake.toml]
