@@ -32,6 +32,7 @@ pub mod storage;
 pub mod table;
 // raw objects in
 pub mod decode;
+pub mod discover;
 pub mod landing;
 // job 1: compact
 pub mod compact;

@@ -1,0 +1,352 @@
+//! A profile to the columns of a schema file.
+
+use super::event::{Candidate, choose};
+use super::infer::{Inferred, infer};
+use super::names::{Names, snake};
+use super::profile::{LONGEST_NAME, Object, Values};
+use super::scalars::visible;
+use super::times::{Epoch, KNOWN};
+use super::{Landed, told};
+use crate::table::{Format, HiveType};
+use serde::Serialize;
+
+/// Columns of one table: Glue takes no more than so many kilobytes of them.
+const MOST_COLUMNS: usize = 800;
+/// Levels that a name with dots may reach.
+const DEEPEST_FROM: usize = 16;
+/// Parquet a day from which on hours are worth their folders.
+const HOURLY: f64 = 5e9;
+/// Bytes of Parquet that become of a byte of JSON, roughly: 0.05 to 0.1 for logs.
+const PARQUET_OF_JSON: f64 = 0.08;
+
+/// A proposed schema.
+#[derive(Debug)]
+pub struct Proposal {
+    pub(super) format: Format,
+    pub(super) columns: Vec<Column>,
+    pub(super) hourly: bool,
+    /// Estimated bytes of Parquet a day.
+    pub(super) parquet_a_day: Option<f64>,
+    /// What a person should know of the whole.
+    pub(super) notes: Vec<String>,
+}
+
+/// A proposed column.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) of: HiveType,
+    /// Where it is not the column's own name.
+    pub(super) from: Option<String>,
+    pub(super) null: Vec<&'static str>,
+    pub(super) formats: Vec<&'static str>,
+    /// Its times carry no offset, or not all of them.
+    pub(super) local: bool,
+    /// In place of `from`.
+    pub(super) expr: Option<String>,
+    pub(super) event_time: bool,
+    pub(super) notes: Vec<String>,
+    /// What its values look like: with examples, and without.
+    pub(super) about: [String; 2],
+}
+
+/// A proposed column, for programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProposedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub hive_type: String,
+    /// The field that it takes, where that is not its name.
+    pub from: Option<String>,
+    /// SQL in place of a field.
+    pub expr: Option<String>,
+    /// Texts that mean NULL.
+    pub null: Vec<&'static str>,
+    /// How its times are read.
+    pub formats: Vec<&'static str>,
+    /// Whether it is the event time.
+    pub event_time: bool,
+    /// What its values look like.
+    pub about: String,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
+}
+
+/// A column on its way.
+struct Draft<'v> {
+    path: Vec<String>,
+    values: &'v Values,
+    inferred: Inferred,
+    notes: Vec<String>,
+    present: u64,
+}
+
+/// CloudWatch's own fields, with names as people have them in tables, and whether they are text whatever is in them.
+const OF_CLOUDWATCH: [(&str, &str, bool); 5] = [
+    ("logGroup", "log_group", true),
+    ("logStream", "log_stream", true),
+    ("owner", "owner", true),
+    ("id", "event_id", true),
+    ("subscriptionFilters", "filters", false),
+];
+
+impl Proposal {
+    /// What is proposed for records with these members. `taken` are names that columns have already.
+    pub(super) fn new(format: Format, root: &Object, landed: &Landed, taken: &[&str]) -> Self {
+        let mut notes = Vec::new();
+        let mut drafts = drafts(format, root, &mut notes);
+        let event = match format {
+            Format::Json => event_time(root, &mut drafts),
+            Format::CloudwatchLogs => drafts.iter().position(|draft| is_of_cloudwatch(draft, "timestamp")),
+        };
+        if event.is_none() {
+            notes.push("no field is the event time for certain: partitions come from the delivery time".into());
+        }
+        let columns = name_all(format, drafts, event, root.seen, taken);
+        let parquet_a_day = landed.json_a_day().map(|json| json * PARQUET_OF_JSON);
+        Proposal { format, columns, hourly: parquet_a_day.is_some_and(|a_day| a_day > HOURLY), parquet_a_day, notes }
+    }
+
+    /// The columns, for programs; without `examples` no value of the data is in them.
+    pub fn columns(&self, examples: bool) -> Vec<ProposedColumn> {
+        let column = |column: &Column| ProposedColumn {
+            name: column.name.clone(),
+            hive_type: column.of.to_string(),
+            from: column.from.clone(),
+            expr: column.expr.clone(),
+            null: column.null.clone(),
+            formats: column.formats.clone(),
+            event_time: column.event_time,
+            about: column.about[usize::from(!examples)].clone(),
+            notes: column.notes.clone(),
+        };
+        self.columns.iter().map(column).collect()
+    }
+
+    pub(super) fn event_time(&self) -> Option<&Column> {
+        self.columns.iter().find(|column| column.event_time)
+    }
+}
+
+fn is_of_cloudwatch(draft: &Draft<'_>, name: &str) -> bool {
+    matches!(&draft.path[..], [first, second] if first == "cloudwatch" && second == name)
+}
+
+/// Digits in some of CloudWatch's own fields are names: accounts and ids.
+fn is_label_of_cloudwatch(format: Format, path: &[String]) -> bool {
+    let label = |name: &String| OF_CLOUDWATCH.iter().any(|(known, _, label)| known == name && *label);
+    format == Format::CloudwatchLogs && matches!(path, [first, name] if first == "cloudwatch" && label(name))
+}
+
+fn drafts<'v>(format: Format, root: &'v Object, notes: &mut Vec<String>) -> Vec<Draft<'v>> {
+    let mut found = Vec::new();
+    let of_cloudwatch = |name: &str| format == Format::CloudwatchLogs && name == "cloudwatch";
+    for field in &root.fields {
+        match (&field.values.objects, of_cloudwatch(&field.name)) {
+            (Some(envelope), true) => {
+                for field in &envelope.fields {
+                    draft(vec!["cloudwatch".into(), field.name.clone()], &field.values, field.present(), &mut found);
+                }
+            }
+            _ => {
+                draft(vec![field.name.clone()], &field.values, field.present(), &mut found);
+                let Some(own) = found.iter_mut().find(|draft| draft.path == [field.name.clone()]) else { continue };
+                own.notes.extend(field.other_case.then(|| "also written in another case".into()));
+                own.notes.extend(
+                    (field.twice > 0).then(|| format!("{} times in one record: the second is in extra", field.twice)),
+                );
+            }
+        }
+    }
+    found.retain(|draft| reachable(draft, root, notes));
+    if root.rest.is_some() || found.len() > MOST_COLUMNS {
+        notes.push(format!("more than {MOST_COLUMNS} fields: those in the fewest records stay in extra"));
+        let mut order: Vec<u64> = found.iter().map(|draft| draft.present).collect();
+        order.sort_unstable_by(|a, b| b.cmp(a));
+        let least = order.get(MOST_COLUMNS).copied().unwrap_or(0);
+        found.retain(|draft| draft.present > least);
+    }
+    found
+}
+
+/// A column, and those of its members that it cannot have.
+fn draft<'v>(path: Vec<String>, values: &'v Values, present: u64, found: &mut Vec<Draft<'v>>) {
+    let (inferred, strays) = infer(&path, values);
+    found.push(Draft { path, values, inferred, notes: Vec::new(), present });
+    for stray in strays {
+        draft(stray.path, stray.values, stray.values.seen, found);
+    }
+}
+
+/// Whether `from` can name it.
+fn reachable(draft: &Draft<'_>, root: &Object, notes: &mut Vec<String>) -> bool {
+    let from = draft.path.join(".");
+    let wrong = from.split('.').count() > DEEPEST_FROM
+        || draft.path.iter().any(|name| name.len() > LONGEST_NAME)
+        || (draft.path.len() > 1 && root.get(&from).is_some());
+    if wrong {
+        notes.push(format!("{:?} stays in extra: no column can name it", visible(&from)));
+    }
+    !wrong
+}
+
+/// The place of the event time among the drafts; one that lies inside of an object gets a column of its own, the first.
+fn event_time<'v>(root: &'v Object, drafts: &mut Vec<Draft<'v>>) -> Option<usize> {
+    let (chosen, why) = choose(Candidate::all(root), root.seen)?;
+    let place = match drafts.iter().position(|draft| draft.path == chosen.path) {
+        Some(place) => place,
+        None => {
+            let present = chosen.values.seen;
+            let Candidate { path, values, inferred } = chosen;
+            drafts.insert(0, Draft { path, values, inferred, notes: Vec::new(), present });
+            0
+        }
+    };
+    drafts[place].notes.insert(0, why);
+    Some(place)
+}
+
+/// Names that firelake has for itself.
+const OWN: [&str; 3] = ["extra", "dt", "hour"];
+
+fn name_all(format: Format, drafts: Vec<Draft<'_>>, event: Option<usize>, records: u64, taken: &[&str]) -> Vec<Column> {
+    let mut names = Names::new(OWN.iter().chain(taken).copied());
+    let mut given: Vec<Option<(String, Option<String>)>> = vec![None; drafts.len()];
+    let computed = |at: usize| drafts[at].inferred.computed.is_some();
+    let is_ts = |draft: &Draft<'_>| draft.path.len() == 1 && snake(&draft.path[0]) == "ts";
+    // What has its name already keeps it; then the event time, which every shipped schema calls ts.
+    let ts = event.filter(|_| !drafts.iter().enumerate().any(|(at, draft)| Some(at) != event && is_ts(draft)));
+    if let Some(at) = ts {
+        let name = names.give("ts");
+        if !computed(at) {
+            given[at] = Some(name);
+        }
+    }
+    for keeps in [true, false] {
+        for (at, draft) in drafts.iter().enumerate() {
+            let wanted = wanted(format, draft);
+            if given[at].is_none() && (draft.path.join(".").to_lowercase() == wanted) >= keeps {
+                given[at] = Some(names.give(&wanted));
+            }
+        }
+    }
+    let mut columns = Vec::with_capacity(drafts.len());
+    for (at, (draft, given)) in drafts.into_iter().zip(given).enumerate() {
+        let (name, why) = given.unwrap_or_default();
+        let computed = draft.inferred.computed;
+        let mut column = column(format, draft, name, why, records);
+        let is_event = event == Some(at);
+        if let Some(unit) = computed {
+            let name =
+                if is_event && ts.is_some() { "ts".to_owned() } else { names.give(&format!("{}_time", column.name)).0 };
+            let time = computed_time(&column, unit, name, is_event);
+            column.notes.retain(|note| !note.starts_with("the event time"));
+            columns.extend([column, time]);
+        } else {
+            column.event_time = is_event;
+            columns.push(column);
+        }
+    }
+    columns
+}
+
+fn wanted(format: Format, draft: &Draft<'_>) -> String {
+    match (format, &draft.path[..]) {
+        (Format::CloudwatchLogs, [first, name]) if first == "cloudwatch" => {
+            let known = OF_CLOUDWATCH.iter().find(|(known, ..)| known == name);
+            known.map_or_else(|| snake(&format!("cloudwatch_{name}")), |(_, column, _)| (*column).to_owned())
+        }
+        (_, path) => snake(&path.join("_")),
+    }
+}
+
+fn column(format: Format, draft: Draft<'_>, name: String, why: Option<String>, records: u64) -> Column {
+    let Draft { path, values, inferred, mut notes, present } = draft;
+    let from = path.join(".");
+    let inferred = if is_label_of_cloudwatch(format, &path) { inferred.as_text() } else { inferred };
+    if let Some(why) = why {
+        notes.push(format!("named {name}, because {why}"));
+    }
+    notes.extend(inferred.notes.iter().map(|note| visible(note)));
+    if inferred.misfits > 0 {
+        notes.push(format!("{} do not fit, and stay in extra", told::values(inferred.misfits)));
+    }
+    if inferred.local {
+        notes.push(zone(values));
+    }
+    let about = [true, false].map(|examples| told::about(values, &inferred.of, present, records, examples));
+    Column {
+        from: (from.to_lowercase() != name).then_some(from),
+        name,
+        null: inferred.null.iter().copied().collect(),
+        formats: in_order(&inferred.formats),
+        local: inferred.local,
+        expr: None,
+        event_time: false,
+        notes,
+        about,
+        of: inferred.of,
+    }
+}
+
+/// Formats of one column in an order in which none takes what another means: a number of milliseconds is no number of seconds
+/// of the years that there are, the reverse is a time in 1970.
+fn in_order(formats: &[&'static str]) -> Vec<&'static str> {
+    let place = |format: &&str| match *format {
+        "epoch_s" => KNOWN.len(),
+        "epoch_ms" => KNOWN.len() + 1,
+        format => KNOWN.iter().position(|known| known.format == format).unwrap_or(0),
+    };
+    let mut sorted = formats.to_vec();
+    sorted.sort_by_key(place);
+    sorted
+}
+
+/// What is known of a clock that does not tell its offset.
+fn zone(values: &Values) -> String {
+    let Some(ahead) = values.times.lags.half_hours_ahead() else {
+        return "no offset in the times: put the producer's zone here, if its clock is not UTC".into();
+    };
+    let (hours, half) = (f64::from(ahead) / 2.0, ahead % 2 != 0);
+    let sign = if ahead > 0 { "ahead of" } else { "behind" };
+    let same = match half {
+        true => String::new(),
+        // the sign of these names is the other way round
+        false => {
+            format!("; zone = \"Etc/GMT{:+}\" would make them agree, a city's zone follows its summer time", -ahead / 2)
+        }
+    };
+    format!("no offset in the times, which are about {} h {sign} their delivery: check the zone{same}", hours.abs())
+}
+
+/// The time that a number of micro- or nanoseconds is.
+fn computed_time(of: &Column, unit: Epoch, name: String, event_time: bool) -> Column {
+    let divisor = if unit == Epoch::Micros { 1_000 } else { 1_000_000 };
+    let why = of.notes.iter().filter(|note| note.starts_with("the event time")).cloned();
+    Column {
+        name,
+        of: HiveType::Timestamp,
+        from: None,
+        null: Vec::new(),
+        formats: Vec::new(),
+        local: false,
+        expr: Some(format!("to_timestamp_millis({} / {divisor})", of.name)),
+        event_time,
+        notes: why.chain([format!("{} of {}", unit.word(), of.name)]).collect(),
+        about: Default::default(),
+    }
+}
+
+/// Columns for the fields that `is_new`, to stand behind those that there are.
+pub(super) fn more(
+    format: Format,
+    root: &Object,
+    is_new: &dyn Fn(&super::profile::Field) -> bool,
+    records: u64,
+    taken: &[&str],
+) -> Vec<Column> {
+    let mut found = drafts(format, root, &mut Vec::new());
+    found.retain(|draft| root.get(&draft.path[0]).is_some_and(is_new));
+    name_all(format, found, None, records, taken)
+}

@@ -1,0 +1,96 @@
+//! Values, shares and counts in words, for comments of the schema file.
+
+use super::profile::Values;
+use super::scalars::Scalars;
+use crate::table::HiveType;
+use chrono::DateTime;
+
+/// Examples of a column.
+const EXAMPLES: usize = 3;
+
+/// "1 value", "2 values".
+pub(super) fn values(count: u64) -> String {
+    if count == 1 { "1 value".into() } else { format!("{count} values") }
+}
+
+/// A share of a whole, as exact as it needs to be; never "100 %" of what is not all.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    let share = part as f64 * 100.0 / whole.max(1) as f64;
+    match share {
+        _ if part == whole => "100 %".into(),
+        share if share < 0.1 => "< 0.1 %".into(),
+        share if share > 99.9 => "> 99.9 %".into(),
+        share if share >= 10.0 => format!("{share:.0} %").replace("100 %", "> 99 %"),
+        share => format!("{share:.1} %"),
+    }
+}
+
+/// What a column's values look like: where they are missing, their range, some of them.
+pub(super) fn about(values: &Values, of: &HiveType, present: u64, records: u64, examples: bool) -> String {
+    let scalars = &values.scalars;
+    let mut parts = Vec::new();
+    if present < records {
+        parts.push(format!("in {} of the records", percent(present, records)));
+    }
+    let typed = !matches!(of, HiveType::String);
+    let words = if typed { scalars.all() - scalars.count } else { 0 };
+    match values.nulls + words {
+        0 => {}
+        nulls if nulls == values.seen => parts.push("never anything but NULL".into()),
+        nulls => parts.push(format!("NULL in {}", percent(nulls, values.seen))),
+    }
+    parts.extend(range(values, of));
+    parts.extend(different(scalars, of, examples));
+    parts.join("; ")
+}
+
+fn range(values: &Values, of: &HiveType) -> Option<String> {
+    match of {
+        HiveType::Int | HiveType::Bigint => {
+            values.scalars.range.filter(|(low, high)| low < high).map(|(low, high)| format!("{low} to {high}"))
+        }
+        HiveType::Double => values.scalars.span.map(|(low, high)| format!("{low} to {high}")),
+        HiveType::Timestamp => values.times.range.map(|(low, high)| format!("{} to {}", moment(low), moment(high))),
+        HiveType::Date => values.times.range.map(|(low, high)| format!("{} to {}", day(low), day(high))),
+        _ => None,
+    }
+}
+
+fn different(scalars: &Scalars, of: &HiveType, examples: bool) -> Option<String> {
+    let few = scalars.examples.different();
+    let most = if few.is_some_and(|count| count <= EXAMPLES + 2) { EXAMPLES + 2 } else { EXAMPLES };
+    let shown: Vec<String> = scalars.examples.first(most).map(|text| text.to_string()).collect();
+    if scalars.count == 0 || matches!(of, HiveType::Boolean) {
+        return None;
+    }
+    let list = shown.join(", ");
+    Some(match (few, examples) {
+        (Some(1), true) => format!("always {list}"),
+        (Some(count), true) if count <= shown.len() => format!("one of {list}"),
+        (Some(count), true) => format!("{count} different, such as {list}"),
+        (None, true) => format!("such as {list}"),
+        (Some(count), false) => format!("{count} different"),
+        (None, false) => return None,
+    })
+}
+
+/// A time as it is in SQL.
+pub(super) fn moment(millis: i64) -> String {
+    DateTime::from_timestamp_millis(millis).map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+}
+
+fn day(millis: i64) -> String {
+    DateTime::from_timestamp_millis(millis).map(|time| time.format("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_never_round_to_all_or_nothing() {
+        let shown = [(1, 1), (999, 1_000), (99_999, 100_000), (1, 100_000), (1, 40), (1, 3), (0, 0)];
+        let shown = shown.map(|(part, whole)| percent(part, whole));
+        assert_eq!(shown, ["100 %", "> 99 %", "> 99.9 %", "< 0.1 %", "2.5 %", "33 %", "100 %"]);
+    }
+}
