@@ -240,17 +240,12 @@ fn above(landed: &Landed, counts: &Counts, shipped: Option<&Fit>) -> Vec<String>
         above
             .push("A sample cannot know what it did not see: what no column takes is kept in the column extra.".into());
     }
-    above.extend(shipped.map(|fit| format!("{}.", fits(fit))));
+    above.extend(shipped.map(fits));
     above
 }
 
 fn fits(fit: &Fit) -> String {
-    format!(
-        "The shipped schema {} fits these records, too: {} of {} fields",
-        fit.schema,
-        fit.fields,
-        counted(fit.of as u64, "field").split(' ').next().unwrap_or_default()
-    )
+    format!("the shipped schema {} fits these records, too: {} of {} fields", fit.schema, fit.fields, fit.of)
 }
 
 fn tell_read(found: &Discovered) {
@@ -297,13 +292,13 @@ fn tell_proposal(proposal: &Proposal, shipped: Option<&Fit>) {
     match columns.iter().find(|column| column.event_time) {
         Some(column) => {
             let from = column.from.as_ref().map(|from| format!(", from {from:?}")).unwrap_or_default();
-            let why = column.notes.first().map(|note| format!(": {note}")).unwrap_or_default();
-            eprintln!("event time: {}{from}{why}", column.name);
+            let why = column.notes.iter().find_map(|note| note.strip_prefix("the event time: "));
+            eprintln!("event time: {}{from}: {}", column.name, why.unwrap_or("as CloudWatch has it"));
         }
         None => eprintln!("event time: none for certain; rows go by their delivery time"),
     }
     if let Some(fit) = shipped {
-        eprintln!("hint: {}: --schema {} needs no file", fits(fit), fit.schema);
+        eprintln!("hint: {}; --schema {} needs no file", fits(fit), fit.schema);
     }
 }
 
@@ -314,11 +309,9 @@ fn report(difference: &Difference, schema: &str) -> String {
         return text + "no difference";
     }
     text += &format!(
-        "{}, {} that do not all fit, {} in no record\n",
+        "{}, {} with values that do not fit, {} in no record\n",
         counted(difference.new.len() as u64, "new field"),
-        counted(difference.misfits.len() as u64, "column")
-            .replace("column", "column with values")
-            .replace("valuess", "values"),
+        counted(difference.misfits.len() as u64, "column"),
         counted(difference.gone.len() as u64, "column")
     );
     if !difference.new.is_empty() {
@@ -329,15 +322,9 @@ fn report(difference: &Difference, schema: &str) -> String {
         text += "\nValues that do not fit their column; compact keeps them in extra:\n";
     }
     for misfit in &difference.misfits {
-        text += &format!(
-            "  {} {}: {} of {}, {}\n    {}\n",
-            misfit.column,
-            misfit.hive_type,
-            count(misfit.values),
-            counted(misfit.records, "record"),
-            misfit.about,
-            misfit.advice
-        );
+        let about = if misfit.about.is_empty() { String::new() } else { format!(", {}", misfit.about) };
+        let share = format!("{} of {}", count(misfit.values), counted(misfit.records, "record"));
+        text += &format!("  {} {}: {share}{about}\n    {}\n", misfit.column, misfit.hive_type, misfit.advice);
     }
     if !difference.gone.is_empty() {
         text += "\nColumns whose fields are in no record that was read:\n";

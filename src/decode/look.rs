@@ -210,10 +210,10 @@ mod tests {
             "1 in {\"a\":1}",
             "7: it is not a JSON object",
             "failed",
-            "envelope 82",
+            "envelope 84",
             r#"{"cloudwatch":{},"message":"a"}"#,
             r#"{"cloudwatch":{},"b":1}"#,
-            "127: the record is longer than 100 bytes",
+            "128: the record is longer than 100 bytes",
         ];
         assert_eq!(seen, expected);
         assert_eq!(looked, Looked { bytes: text.len() as u64, whole: true });

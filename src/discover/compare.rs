@@ -238,20 +238,8 @@ fn takes(column: &Column, lower: &str) -> bool {
 
 fn gone(column: &Column, root: &Object) -> Option<ColumnSeen> {
     let from = sources(column);
-    let is_there = from.iter().any(|name| root.get(name).is_some() || lies_inside(root, name));
+    let is_there = from.iter().any(|name| root.get(name).is_some() || root.lies_inside(name));
     (!from.is_empty() && !is_there).then(|| ColumnSeen { column: column.name.clone(), from: from.to_vec() })
-}
-
-fn lies_inside(root: &Object, name: &str) -> bool {
-    let (path, last) = name.rsplit_once('.').unwrap_or(("", name));
-    let mut object = root;
-    for part in path.split('.').filter(|part| !part.is_empty()) {
-        match object.get(part).and_then(|field| field.values.objects.as_ref()) {
-            Some(inside) => object = inside,
-            None => return false,
-        }
-    }
-    !path.is_empty() && object.get(last).is_some()
 }
 
 fn misfit(column: &Column, field: &Field, records: u64, examples: bool) -> (Misfit, Option<HiveType>) {
@@ -274,7 +262,7 @@ fn misfit(column: &Column, field: &Field, records: u64, examples: bool) -> (Misf
         column: column.name.clone(),
         hive_type: column.hive_type.to_string(),
         field: visible(&field.name),
-        values: field.present(),
+        values: field.values.seen,
         records,
         about: told::about(&field.values, &inferred.of, records, records, examples),
         becomes: becomes.as_ref().map(HiveType::to_string),

@@ -348,16 +348,13 @@ fn of_object<'v>(ask: &Ask<'_>, object: &'v Object, strays: &mut Vec<Stray<'v>>)
     if object.fields.is_empty() && object.rest.is_none() {
         return Inferred::new(HiveType::Map(Box::new(HiveType::String))).note("always empty");
     }
+    let names = object.fields.len();
     let unfit = object.fields.iter().filter(|field| !is_struct_field(&field.lower)).count();
-    if object.rest.is_some()
-        || (looks_like_a_map(object) && values_of_map(ask, object).of != HiveType::String)
-        || unfit == object.fields.len()
-    {
-        return of_map(ask, object);
-    }
+    let alike = || values_of_map(ask, object).is_alike;
+    let is_map = object.rest.is_some() || unfit == names || (looks_like_a_map(object) && (unfit > 0 || alike()));
     match unfit {
+        _ if is_map || (unfit * 2 >= names && alike()) => of_map(ask, object),
         0 => of_struct(ask, object, strays),
-        _ if looks_like_a_map(object) => of_map(ask, object),
         _ if ask.path.is_some() => of_struct(ask, object, strays),
         _ => of_odd_names(ask, object),
     }
@@ -390,7 +387,7 @@ fn is_data(name: &str) -> bool {
 }
 
 fn of_map(ask: &Ask<'_>, object: &Object) -> Inferred {
-    let inside = values_of_map(ask, object);
+    let inside = values_of_map(ask, object).inferred;
     let of = HiveType::Map(Box::new(inside.of.clone()));
     let more = if object.rest.is_some() { "more than " } else { "" };
     Inferred::new(of)
@@ -398,9 +395,18 @@ fn of_map(ask: &Ask<'_>, object: &Object) -> Inferred {
         .note(format!("{more}{} different names, so it is a map", object.fields.len()))
 }
 
+/// What the values of a map should be.
+struct OfMap {
+    inferred: Inferred,
+    /// They are all of one type by themselves.
+    is_alike: bool,
+}
+
 /// One type for all members; text where they have none in common.
-fn values_of_map(ask: &Ask<'_>, object: &Object) -> Inferred {
-    let members = object.fields.iter().map(|field| (&field.name[..], &field.values));
+fn values_of_map(ask: &Ask<'_>, object: &Object) -> OfMap {
+    let members = object.fields.iter().flat_map(|field| {
+        [Some(&field.values), field.more.as_deref()].into_iter().flatten().map(|values| (&field.name[..], values))
+    });
     let rest = object.rest.iter().map(|rest| ("", &**rest));
     let mut all = Vec::new();
     for (name, values) in members.chain(rest) {
@@ -409,11 +415,13 @@ fn values_of_map(ask: &Ask<'_>, object: &Object) -> Inferred {
         all.push((of_values(&own, values, &mut Vec::new()), values));
     }
     let known = all.iter().filter(|(inside, _)| inside.known).map(|(inside, _)| inside.of.clone());
-    let common = known.map(Some).reduce(|one, other| unify(&one?, &other?)).flatten().unwrap_or(HiveType::String);
+    let common = known.map(Some).reduce(|one, other| unify(&one?, &other?)).unwrap_or(Some(HiveType::String));
+    let is_alike = common.is_some();
+    let common = common.unwrap_or(HiveType::String);
     let blank = |(inside, _): &(Inferred, &Values)| !inside.known && !inside.kept.is_disjoint(ask.forbidden);
     let of = if all.iter().any(blank) { HiveType::String } else { common };
     let texts = of == HiveType::String;
-    all.iter().fold(Inferred::new(of), |found, (inside, values)| {
+    let inferred = all.iter().fold(Inferred::new(of), |found, (inside, values)| {
         let inside = Inferred { notes: Vec::new(), ..inside.clone() };
         let (null, kept) = match (texts, inside.known) {
             (true, _) => (BTreeSet::new(), values.scalars.null_words().collect()),
@@ -424,7 +432,8 @@ fn values_of_map(ask: &Ask<'_>, object: &Object) -> Inferred {
             true => found.holding(&Inferred { null, kept, ..Inferred::new(HiveType::String) }, ""),
             false => found.holding(&Inferred { null, kept, ..inside }, ""),
         }
-    })
+    });
+    OfMap { inferred, is_alike }
 }
 
 /// The type that takes the values of both.

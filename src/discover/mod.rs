@@ -186,11 +186,13 @@ impl Discovery {
     pub fn propose(&self, landed: &Landed) -> Result<Proposal> {
         let (format, root, _) = self.records();
         if root.seen == 0 {
-            return Err(Error::unreadable("no record was found"));
+            return Err(Error::unreadable("no record was found")
+                .hint("discover reads JSON objects, one a record; what was found in their place is told above"));
         }
         let proposal = Proposal::new(format, root, landed, &[]);
         match proposal.columns.is_empty() {
-            true => Err(Error::unreadable("no record has a field that a column can take")),
+            true => Err(Error::unreadable("no record has a field that a column can take")
+                .hint("a schema needs one column at least")),
             false => Ok(proposal),
         }
     }

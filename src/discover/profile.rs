@@ -89,18 +89,12 @@ pub(super) struct Field {
     pub(super) lower: String,
     /// It was also written in another case.
     pub(super) other_case: bool,
-    /// Objects that have it twice.
-    pub(super) twice: u64,
     /// The last object that had it.
     last: u64,
+    /// The first value in each object.
     pub(super) values: Values,
-}
-
-impl Field {
-    /// Objects that have it.
-    pub(super) fn present(&self) -> u64 {
-        self.values.seen - self.twice
-    }
+    /// Others in the same object, by the same name or by one that differs in case. They count where names are data, as in maps.
+    pub(super) more: Option<Box<Values>>,
 }
 
 impl Object {
@@ -112,9 +106,9 @@ impl Object {
             match self.field(look, at, bytes, span) {
                 Some(place) => {
                     let field = &mut self.fields[place];
-                    field.twice += u64::from(field.last == self.seen);
-                    field.last = self.seen;
-                    field.values.observe(look, bytes, span, levels);
+                    let again = std::mem::replace(&mut field.last, self.seen) == self.seen;
+                    let values = if again { field.more.get_or_insert_default() } else { &mut field.values };
+                    values.observe(look, bytes, span, levels);
                 }
                 None => self.rest.get_or_insert_default().observe(look, bytes, span, levels),
             }
@@ -160,8 +154,21 @@ impl Object {
         look.left -= 1;
         let place = self.fields.len();
         self.by_name.insert(lower.clone(), place);
-        self.fields.push(Field { name, lower, other_case: false, twice: 0, last: 0, values: Values::default() });
+        self.fields.push(Field { name, lower, other_case: false, last: 0, values: Values::default(), more: None });
         Some(place)
+    }
+
+    /// Whether a name with dots is that of a field inside of objects.
+    pub(super) fn lies_inside(&self, name: &str) -> bool {
+        let Some((path, last)) = name.rsplit_once('.') else { return false };
+        let mut object = self;
+        for part in path.split('.') {
+            match object.get(part).and_then(|field| field.values.objects.as_deref()) {
+                Some(inside) => object = inside,
+                None => return false,
+            }
+        }
+        object.get(last).is_some()
     }
 
     /// The field of this name, compared without case.
@@ -244,11 +251,13 @@ mod tests {
     #[test]
     fn fields_are_one_whatever_their_case_and_place() {
         let found = object(&[r#"{"a":1,"B":"x"}"#, r#"{"b":null,"A":2,"a":[1,{"c":true}]}"#, r#"{"\u0061":"-"}"#]);
-        let shown: Vec<_> = found.fields.iter().map(|f| (&f.name[..], f.present(), f.twice, f.other_case)).collect();
-        assert_eq!(shown, [("a", 3, 1, true), ("B", 2, 0, true)]);
-        let a = &found.get("A").unwrap().values;
-        assert_eq!((a.seen, a.arrays, a.scalars.whole, a.scalars.all()), (4, 1, 2, 3));
-        let elements = a.elements.as_ref().unwrap();
+        let shown: Vec<_> =
+            found.fields.iter().map(|f| (&f.name[..], f.values.seen, f.more.is_some(), f.other_case)).collect();
+        assert_eq!(shown, [("a", 3, true, true), ("B", 2, false, true)]);
+        let field = found.get("A").unwrap();
+        let a = &field.values;
+        assert_eq!((a.seen, a.arrays, a.scalars.whole, a.scalars.all()), (3, 0, 2, 3));
+        let elements = field.more.as_ref().unwrap().elements.as_ref().unwrap();
         assert_eq!((elements.seen, elements.objects_seen()), (2, 1));
         assert_eq!(found.get("b").unwrap().values.nulls, 1);
     }

@@ -133,6 +133,9 @@ fn is_of_cloudwatch(draft: &Draft<'_>, name: &str) -> bool {
     matches!(&draft.path[..], [first, second] if first == "cloudwatch" && second == name)
 }
 
+/// Of a field that comes again.
+const TWICE: &str = "some records have it twice, names compared without case: the second is in extra";
+
 /// Digits in some of CloudWatch's own fields are names: accounts and ids.
 fn is_label_of_cloudwatch(format: Format, path: &[String]) -> bool {
     let label = |name: &String| OF_CLOUDWATCH.iter().any(|(known, _, label)| known == name && *label);
@@ -146,20 +149,23 @@ fn drafts<'v>(format: Format, root: &'v Object, notes: &mut Vec<String>) -> Vec<
         match (&field.values.objects, of_cloudwatch(&field.name)) {
             (Some(envelope), true) => {
                 for field in &envelope.fields {
-                    draft(vec!["cloudwatch".into(), field.name.clone()], &field.values, field.present(), &mut found);
+                    draft(vec!["cloudwatch".into(), field.name.clone()], &field.values, field.values.seen, &mut found);
                 }
             }
             _ => {
-                draft(vec![field.name.clone()], &field.values, field.present(), &mut found);
+                draft(vec![field.name.clone()], &field.values, field.values.seen, &mut found);
                 let Some(own) = found.iter_mut().find(|draft| draft.path == [field.name.clone()]) else { continue };
                 own.notes.extend(field.other_case.then(|| "also written in another case".into()));
-                own.notes.extend(
-                    (field.twice > 0).then(|| format!("{} times in one record: the second is in extra", field.twice)),
-                );
+                own.notes.extend(field.more.is_some().then(|| TWICE.into()));
             }
         }
     }
     found.retain(|draft| reachable(draft, root, notes));
+    for draft in found.iter_mut().filter(|draft| draft.path.len() == 1 && root.lies_inside(&draft.path[0])) {
+        // In records without it, the name reaches what lies inside of the other field.
+        draft.inferred = draft.inferred.clone().as_text();
+        draft.notes.push("its name also reaches into another field, so it is text".into());
+    }
     if root.rest.is_some() || found.len() > MOST_COLUMNS {
         notes.push(format!("more than {MOST_COLUMNS} fields: those in the fewest records stay in extra"));
         let mut order: Vec<u64> = found.iter().map(|draft| draft.present).collect();
@@ -226,7 +232,7 @@ fn name_all(format: Format, drafts: Vec<Draft<'_>>, event: Option<usize>, record
     for keeps in [true, false] {
         for (at, draft) in drafts.iter().enumerate() {
             let wanted = wanted(format, draft);
-            if given[at].is_none() && (draft.path.join(".").to_lowercase() == wanted) >= keeps {
+            if given[at].is_none() && (!wanted.is_empty() && draft.path.join(".").to_lowercase() == wanted) >= keeps {
                 given[at] = Some(names.give(&wanted));
             }
         }
@@ -270,7 +276,7 @@ fn column(format: Format, draft: Draft<'_>, name: String, why: Option<String>, r
     }
     notes.extend(inferred.notes.iter().map(|note| visible(note)));
     if inferred.misfits > 0 {
-        notes.push(format!("{} do not fit, and stay in extra", told::values(inferred.misfits)));
+        notes.push(told::misfits(inferred.misfits));
     }
     if inferred.local {
         notes.push(zone(values));

@@ -9,6 +9,8 @@ pub(super) const NULL_WORDS: [&str; 9] = ["-", "", "null", "NULL", "N/A", "n/a",
 
 /// Different values that are kept to be shown.
 const SHOWN: usize = 12;
+/// Of values of which only the beginnings are kept, so many.
+const ALWAYS_SHOWN: usize = 3;
 /// Of a longer one its beginning is shown.
 const LONGEST: usize = 48;
 /// Digits in quotes beyond this are a name, and no number that anybody adds up.
@@ -136,17 +138,17 @@ pub(super) struct Examples {
 
 impl Examples {
     fn observe(&mut self, text: &str) {
-        if self.more {
+        if self.more && self.texts.len() >= ALWAYS_SHOWN {
             return;
         }
         let shown = beginning(text);
+        self.more |= shown.len() < text.len();
         if !self.texts.iter().any(|known| known == shown) {
             match self.texts.len() == SHOWN {
                 true => self.more = true,
                 false => self.texts.push(shown.to_owned()),
             }
         }
-        self.more |= shown.len() < text.len();
     }
 
     /// How many different ones there are, where that is known.

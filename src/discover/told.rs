@@ -7,10 +7,15 @@ use chrono::DateTime;
 
 /// Examples of a column.
 const EXAMPLES: usize = 3;
+/// Characters of all different values, where all are shown.
+const SHORT: usize = 72;
 
-/// "1 value", "2 values".
-pub(super) fn values(count: u64) -> String {
-    if count == 1 { "1 value".into() } else { format!("{count} values") }
+/// How many values are in `extra`.
+pub(super) fn misfits(count: u64) -> String {
+    match count {
+        1 => "1 value does not fit, and stays in extra".into(),
+        _ => format!("{count} values do not fit, and stay in extra"),
+    }
 }
 
 /// A share of a whole, as exact as it needs to be; never "100 %" of what is not all.
@@ -49,26 +54,36 @@ fn range(values: &Values, of: &HiveType) -> Option<String> {
         HiveType::Int | HiveType::Bigint => {
             values.scalars.range.filter(|(low, high)| low < high).map(|(low, high)| format!("{low} to {high}"))
         }
-        HiveType::Double => values.scalars.span.map(|(low, high)| format!("{low} to {high}")),
-        HiveType::Timestamp => values.times.range.map(|(low, high)| format!("{} to {}", moment(low), moment(high))),
-        HiveType::Date => values.times.range.map(|(low, high)| format!("{} to {}", day(low), day(high))),
+        HiveType::Double => {
+            values.scalars.span.filter(|(low, high)| low < high).map(|(low, high)| format!("{low} to {high}"))
+        }
+        HiveType::Timestamp => values
+            .times
+            .range
+            .filter(|(low, high)| low < high)
+            .map(|(low, high)| format!("{} to {}", moment(low), moment(high))),
+        HiveType::Date => values
+            .times
+            .range
+            .filter(|(low, high)| low < high)
+            .map(|(low, high)| format!("{} to {}", day(low), day(high))),
         _ => None,
     }
 }
 
 fn different(scalars: &Scalars, of: &HiveType, examples: bool) -> Option<String> {
     let few = scalars.examples.different();
-    let most = if few.is_some_and(|count| count <= EXAMPLES + 2) { EXAMPLES + 2 } else { EXAMPLES };
-    let shown: Vec<String> = scalars.examples.first(most).map(|text| text.to_string()).collect();
     if scalars.count == 0 || matches!(of, HiveType::Boolean) {
         return None;
     }
-    let list = shown.join(", ");
+    let list = |most: usize| scalars.examples.first(most).map(|text| text.to_string()).collect::<Vec<_>>().join(", ");
+    let all = list(usize::MAX);
     Some(match (few, examples) {
-        (Some(1), true) => format!("always {list}"),
-        (Some(count), true) if count <= shown.len() => format!("one of {list}"),
-        (Some(count), true) => format!("{count} different, such as {list}"),
-        (None, true) => format!("such as {list}"),
+        (Some(1), true) => format!("always {all}"),
+        (_, true) if matches!(of, HiveType::Timestamp | HiveType::Date) => format!("such as {}", list(1)),
+        (Some(_), true) if all.len() <= SHORT => format!("one of {all}"),
+        (Some(count), true) => format!("{count} different, such as {}", list(EXAMPLES)),
+        (None, true) => format!("such as {}", list(EXAMPLES)),
         (Some(count), false) => format!("{count} different"),
         (None, false) => return None,
     })

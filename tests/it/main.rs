@@ -9,6 +9,7 @@
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
+//! - [`discover`]: what is proposed for what landed compacts unedited; what changed is told.
 //! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
@@ -24,6 +25,7 @@ mod bad_input;
 mod both;
 mod cli;
 mod columns;
+mod discover;
 mod exactly_once;
 mod gc;
 mod merge;
