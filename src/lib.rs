@@ -32,8 +32,9 @@ pub mod storage;
 pub mod table;
 // raw objects in
 pub mod decode;
-pub mod discover;
 pub mod landing;
+// what a person may make of them: a schema proposed, for nothing that runs by itself
+pub mod discover;
 // job 1: compact
 pub mod compact;
 pub mod ledger;

@@ -224,12 +224,11 @@ fn read(landed: &Landed, counts: &Counts) -> String {
     let part =
         if landed.objects_cut > 0 { format!(", {} of them in part", count(landed.objects_cut)) } else { String::new() };
     format!(
-        "{} in {all} {}{part} ({} of {}; {} without compression)",
+        "{} in {all} {}{part} ({} of JSON; {} landed)",
         counted(counts.records, "record"),
         counted(landed.objects, "object"),
-        bytes(landed.bytes_read),
-        bytes(landed.bytes),
-        bytes(landed.json_bytes)
+        bytes(landed.json_bytes),
+        bytes(landed.bytes)
     )
 }
 

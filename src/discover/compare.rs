@@ -264,7 +264,7 @@ fn misfit(column: &Column, field: &Field, records: u64, examples: bool) -> (Misf
         field: visible(&field.name),
         values: field.values.seen,
         records,
-        about: told::about(&field.values, &inferred.of, records, records, examples),
+        about: told::about(&field.values, &inferred, records, records, examples),
         becomes: becomes.as_ref().map(HiveType::to_string),
         advice,
     };

@@ -55,7 +55,7 @@ impl Inferred {
     }
 
     /// The same values as text, which all of them fit.
-    pub(super) fn as_text(self) -> Self {
+    pub(super) fn into_text(self) -> Self {
         Inferred { known: self.known, ..Inferred::new(HiveType::String) }
     }
 

@@ -43,10 +43,13 @@ pub struct Landed {
     pub objects_read: u64,
     /// Of these, some only in part.
     pub objects_cut: u64,
-    /// Bytes of those that were read, as they landed; of those cut, their share.
+    /// Bytes that were fetched of them, as they landed.
     pub bytes_read: u64,
     /// The same without compression.
     pub json_bytes: u64,
+    /// Of objects that were read whole: bytes as they landed, and without compression.
+    #[serde(skip)]
+    pub whole: (u64, u64),
     /// The oldest delivery.
     pub first: Option<DateTime<Utc>>,
     /// The newest.
@@ -57,8 +60,10 @@ impl Landed {
     /// Bytes of JSON a day, if all is as what was read; an hour is the least that says anything.
     fn json_a_day(&self) -> Option<f64> {
         let hours = (self.last? - self.first?).num_minutes() as f64 / 60.0;
-        let json = self.bytes as f64 * self.json_bytes as f64 / self.bytes_read.max(1) as f64;
-        (self.bytes_read > 0).then(|| json / hours.max(1.0) * 24.0)
+        // Of an object that was cut, some more was fetched than was read.
+        let (landed, json) = if self.whole.0 > 0 { self.whole } else { (self.bytes_read, self.json_bytes) };
+        let json = self.bytes as f64 * json as f64 / landed.max(1) as f64;
+        (landed > 0).then(|| json / hours.max(1.0) * 24.0)
     }
 
     /// Whether every record was read.
@@ -136,9 +141,10 @@ impl Discovery {
         self.delivered = delivered;
         look.delivered = told.then(|| delivered.timestamp_millis());
         let mut failed = None;
-        let mut keep = |record: &[u8]| match against {
-            Some(against) => failed = against.push(record, delivered).err().or(failed.take()),
-            None => {}
+        let mut keep = |record: &[u8]| {
+            if let Some(against) = against {
+                failed = against.push(record, delivered).err().or(failed.take());
+            }
         };
         let looked = looker.look(plain, most, &mut |seen| match seen {
             Seen::Record(record) => {

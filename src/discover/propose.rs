@@ -163,7 +163,7 @@ fn drafts<'v>(format: Format, root: &'v Object, notes: &mut Vec<String>) -> Vec<
     found.retain(|draft| reachable(draft, root, notes));
     for draft in found.iter_mut().filter(|draft| draft.path.len() == 1 && root.lies_inside(&draft.path[0])) {
         // In records without it, the name reaches what lies inside of the other field.
-        draft.inferred = draft.inferred.clone().as_text();
+        draft.inferred = draft.inferred.clone().into_text();
         draft.notes.push("its name also reaches into another field, so it is text".into());
     }
     if root.rest.is_some() || found.len() > MOST_COLUMNS {
@@ -270,7 +270,7 @@ fn wanted(format: Format, draft: &Draft<'_>) -> String {
 fn column(format: Format, draft: Draft<'_>, name: String, why: Option<String>, records: u64) -> Column {
     let Draft { path, values, inferred, mut notes, present } = draft;
     let from = path.join(".");
-    let inferred = if is_label_of_cloudwatch(format, &path) { inferred.as_text() } else { inferred };
+    let inferred = if is_label_of_cloudwatch(format, &path) { inferred.into_text() } else { inferred };
     if let Some(why) = why {
         notes.push(format!("named {name}, because {why}"));
     }
@@ -281,7 +281,7 @@ fn column(format: Format, draft: Draft<'_>, name: String, why: Option<String>, r
     if inferred.local {
         notes.push(zone(values));
     }
-    let about = [true, false].map(|examples| told::about(values, &inferred.of, present, records, examples));
+    let about = [true, false].map(|examples| told::about(values, &inferred, present, records, examples));
     Column {
         from: (from.to_lowercase() != name).then_some(from),
         name,

@@ -59,7 +59,8 @@ fn push_column(text: &mut String, column: &Column, examples: bool) {
     if !column.null.is_empty() {
         let _ = writeln!(text, "null = [{}]", list(&column.null));
     }
-    if !column.formats.is_empty() && !(column.of == HiveType::Date && column.formats == ["%Y-%m-%d"]) {
+    let by_default = column.of == HiveType::Date && column.formats == ["%Y-%m-%d"];
+    if !column.formats.is_empty() && !by_default {
         let _ = writeln!(text, "formats = [{}]", list(&column.formats));
     }
     if column.local {

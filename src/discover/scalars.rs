@@ -2,6 +2,7 @@
 //! show. Each is asked of the decoder's own readers, so that what is proposed is what fits.
 
 use crate::decode::{boolean, double, integer};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Texts that mean NULL where the other values are numbers, times or truth values.
@@ -88,6 +89,12 @@ impl Scalars {
     /// Values of every kind, null words included.
     pub(super) fn all(&self) -> u64 {
         self.count + self.null_words.iter().sum::<u64>()
+    }
+
+    /// How many of them are one of these null words.
+    pub(super) fn times_of(&self, words: &BTreeSet<&str>) -> u64 {
+        let these = NULL_WORDS.iter().zip(self.null_words).filter(|(word, _)| words.contains(**word));
+        these.map(|(_, count)| count).sum()
     }
 
     /// The null words that were seen.

@@ -1,5 +1,6 @@
 //! Values, shares and counts in words, for comments of the schema file.
 
+use super::infer::Inferred;
 use super::profile::Values;
 use super::scalars::Scalars;
 use crate::table::HiveType;
@@ -31,21 +32,18 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// What a column's values look like: where they are missing, their range, some of them.
-pub(super) fn about(values: &Values, of: &HiveType, present: u64, records: u64, examples: bool) -> String {
-    let scalars = &values.scalars;
+pub(super) fn about(values: &Values, inferred: &Inferred, present: u64, records: u64, examples: bool) -> String {
     let mut parts = Vec::new();
     if present < records {
         parts.push(format!("in {} of the records", percent(present, records)));
     }
-    let typed = !matches!(of, HiveType::String);
-    let words = if typed { scalars.all() - scalars.count } else { 0 };
-    match values.nulls + words {
+    match values.nulls + values.scalars.times_of(&inferred.null) {
         0 => {}
         nulls if nulls == values.seen => parts.push("never anything but NULL".into()),
         nulls => parts.push(format!("NULL in {}", percent(nulls, values.seen))),
     }
-    parts.extend(range(values, of));
-    parts.extend(different(scalars, of, examples));
+    parts.extend(range(values, &inferred.of));
+    parts.extend(different(&values.scalars, &inferred.of, examples));
     parts.join("; ")
 }
 

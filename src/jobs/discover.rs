@@ -153,6 +153,7 @@ impl DiscoverJob {
             if let Ok(looked) = &looked {
                 read.objects_cut = u64::from(!looked.whole);
                 read.json_bytes = looked.bytes;
+                read.whole = if looked.whole { (object.size, looked.bytes) } else { (0, 0) };
             }
             (discovery, read, looked.map(drop))
         };
@@ -175,6 +176,7 @@ fn count(landed: &mut Landed, read: &Landed) {
     landed.objects_cut += read.objects_cut;
     landed.bytes_read += read.bytes_read;
     landed.json_bytes += read.json_bytes;
+    landed.whole = (landed.whole.0 + read.whole.0, landed.whole.1 + read.whole.1);
 }
 
 /// The objects of a sample: evenly from the oldest to the newest.

@@ -12,6 +12,7 @@ fn help_of_the_program() {
         Usage: firelake <COMMAND>
 
         Commands:
+          discover  Propose a schema for what has landed, or say what changed in it
           compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
           merge     Make few files of the many small ones that partitions collect; compact does that, too
           query     Ask the lake a question in SQL, or by the name of a query
@@ -37,12 +38,18 @@ fn help_of_the_program() {
           -V, --version  Print version
 
         Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
-        expectation or a check of verify does not hold, more rejected records than --max-rejected, or drift
-        in the catalog; 4 over the scan budget; 75 try again later; 130 stopped by Ctrl-C.
+        expectation or a check of verify does not hold, more rejected records than --max-rejected, drift in
+        the catalog, or what discover --exit-code found changed; 4 over the scan budget; 75 try again later;
+        130 stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
         -- exit code 0
         ");
+}
+
+#[test]
+fn help_of_discover() {
+    assert_snapshot!(Sandbox::new().shown("discover --help"), @"");
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn of_what_other_producers_write() {
         "ip string\nts timestamp event time\nhttp_method string\nrequest_url string\nhttp_status_code int\nsize bigint\nuser_agent string\noperating_system string",
         WAF,
         "message string",
-        "ts timestamp event time\nlog_group string\nlog_stream string\nowner string\nevent_id string\nfilters array<string>\nmessage string\nlevel string\nrequest_id string\ntook struct<ms:int>",
+        "ts timestamp event time\nlog_group string\nlog_stream string\nowner string\nevent_id string\nfilters array<string>\nmessage string\nlevel string\nrequest_id string\ntook struct<ms:bigint>",
     ];
     for ((schema, object), expected) in samples().into_iter().zip(expected) {
         let sandbox = landed(object);
