@@ -3,7 +3,7 @@
 
 use super::names::{is_struct_field, snake};
 use super::profile::{Object, Values};
-use super::scalars::Scalars;
+use super::scalars::{Scalars, visible};
 use super::times::{Epoch, KNOWN};
 use crate::table::HiveType;
 use std::collections::BTreeSet;
@@ -389,10 +389,16 @@ fn is_data(name: &str) -> bool {
 fn of_map(ask: &Ask<'_>, object: &Object) -> Inferred {
     let inside = values_of_map(ask, object).inferred;
     let of = HiveType::Map(Box::new(inside.of.clone()));
-    let more = if object.rest.is_some() { "more than " } else { "" };
-    Inferred::new(of)
-        .holding(&inside, "")
-        .note(format!("{more}{} different names, so it is a map", object.fields.len()))
+    Inferred::new(of).holding(&inside, "").note(why_a_map(object))
+}
+
+fn why_a_map(object: &Object) -> String {
+    let unfit = object.fields.iter().find(|field| !is_struct_field(&field.lower));
+    match unfit.filter(|_| !looks_like_a_map(object)) {
+        Some(field) => format!("no struct can have a field named {:?}, so it is a map", visible(&field.name)),
+        None if object.rest.is_some() => format!("more than {} different names, so it is a map", object.fields.len()),
+        None => format!("{} different names, so it is a map", object.fields.len()),
+    }
 }
 
 /// What the values of a map should be.
@@ -475,7 +481,6 @@ fn of_struct<'v>(ask: &Ask<'_>, object: &'v Object, strays: &mut Vec<Stray<'v>>)
     }
     insides.into_iter().fold(Inferred::new(HiveType::Struct(fields)), |found, (name, inside)| match inside {
         Some(inside) => found.holding(&inside, name),
-        None => found
-            .note(format!("{:?} stays in extra: no struct and no column can name it", super::scalars::visible(name))),
+        None => found.note(format!("{:?} stays in extra: no struct and no column can name it", visible(name))),
     })
 }

@@ -234,3 +234,48 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposed(records: &str, landed: &Landed) -> String {
+        let mut discovery = Discovery::new(1 << 20, None).unwrap();
+        let delivered = "2026-11-20T09:00:00Z".parse().unwrap();
+        discovery.object("x", &mut records.as_bytes(), delivered, true, u64::MAX).unwrap();
+        discovery.propose(landed).unwrap().text("t", &[], true)
+    }
+
+    #[test]
+    fn hours_are_for_what_is_large() {
+        let landed = |gigabytes: u64| Landed {
+            bytes: gigabytes * 1_000_000_000,
+            whole: (1, 10),
+            first: "2026-11-19T00:00:00Z".parse().ok(),
+            last: "2026-11-21T00:00:00Z".parse().ok(),
+            ..Landed::default()
+        };
+        let hourly = |gigabytes| proposed("{\"a\":1}", &landed(gigabytes)).contains("transform = \"hour\"");
+        assert_eq!([hourly(12), hourly(13)], [false, true]);
+    }
+
+    /// A name says what a time is, where all are as close to the delivery.
+    #[test]
+    fn the_event_time_is_chosen() {
+        let time = |name: &str| format!("\"{name}\":\"2026-11-20T09:00:00Z\"");
+        for (names, expected) in [
+            (&["expires", "timestamp"][..], Some("timestamp")),
+            (&["updated_at", "created_at"], Some("created_at")),
+            (&["requestTime", "endTime"], Some("requestTime")),
+            (&["startTime"], Some("startTime")),
+        ] {
+            let record = names.iter().map(|name| time(name)).collect::<Vec<_>>().join(",");
+            let text = proposed(&format!("{{{record}}}"), &Landed::default());
+            let event = text.split("[[column]]").find(|column| column.contains("event_time = true"));
+            let from = event.and_then(|column| column.split("from = [\"").nth(1)?.split('"').next());
+            assert_eq!(from, expected, "{text}");
+        }
+        let later = "{\"due\":\"2027-11-20T09:00:00Z\"}";
+        assert!(!proposed(later, &Landed::default()).contains("event_time"), "rows of such times go by their delivery");
+    }
+}

@@ -42,8 +42,10 @@ pub(super) fn about(values: &Values, inferred: &Inferred, present: u64, records:
         nulls if nulls == values.seen => parts.push("never anything but NULL".into()),
         nulls => parts.push(format!("NULL in {}", percent(nulls, values.seen))),
     }
-    parts.extend(range(values, &inferred.of));
-    parts.extend(different(&values.scalars, &inferred.of, examples));
+    let different = different(&values.scalars, &inferred.of, examples);
+    let is_list = different.as_ref().is_some_and(|told| told.starts_with("one of"));
+    parts.extend(range(values, &inferred.of).filter(|_| !is_list));
+    parts.extend(different);
     parts.join("; ")
 }
 

@@ -16,7 +16,7 @@ fn a_proposal() {
     assert_snapshot!(orders().shown("discover --landing landing"), @r#"
         $ firelake discover --landing landing
         -- stdout
-        # Proposed by firelake discover from 2 records in all of 1 object ([size] of [size]; [size] without compression).
+        # Proposed by firelake discover from 2 records in all of 1 object ([size] of JSON; [size] landed).
 
         description = "What lands below landing"
 
@@ -35,7 +35,7 @@ fn a_proposal() {
         zone = "UTC"
         event_time = true
 
-        # 17 to 18; one of "17", "18"
+        # one of "17", "18"
         [[column]]
         name = "order_id"
         type = "bigint"
@@ -69,7 +69,7 @@ fn a_proposal() {
         [parquet]
         sort = ["ts"]
         -- stderr
-        read 2 records in all of 1 object ([size] of [size]; [size] without compression)
+        read 2 records in all of 1 object ([size] of JSON; [size] landed)
         event time: ts, from "time": in all records, 60 minutes after the delivery
         -- exit code 0
         "#);
@@ -110,4 +110,18 @@ fn what_is_refused() {
     sandbox.run("discover --landing empty").fails(2, &["nothing has landed"]);
     sandbox.write("text/x", "no json");
     sandbox.run("discover --landing text").fails(1, &["no record was found", "it is not a JSON object"]);
+}
+
+#[test]
+fn of_a_bucket() {
+    let (sandbox, bucket) = Sandbox::on_aws();
+    for hour in ["09", "10"] {
+        sandbox.put(&bucket, &format!("web/2026/11/20/{hour}/x"), b"{\"at\":\"2026-11-20T09:00:00Z\",\"n\":1}");
+    }
+    let told = sandbox.ok(&format!("discover --landing s3://{bucket}/web/ --out found.toml"));
+    told.says(&[
+        "read 2 records in all of 2 objects",
+        "event time: ts, from \"at\"",
+        "next: firelake compact --landing s3://",
+    ]);
 }
