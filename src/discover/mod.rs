@@ -195,7 +195,7 @@ impl Discovery {
             return Err(Error::unreadable("no record was found")
                 .hint("discover reads JSON objects, one a record; what was found in their place is told above"));
         }
-        let proposal = Proposal::new(format, root, landed, &[]);
+        let proposal = Proposal::new(format, root, landed);
         match proposal.columns.is_empty() {
             true => Err(Error::unreadable("no record has a field that a column can take")
                 .hint("a schema needs one column at least")),
@@ -257,6 +257,17 @@ mod tests {
         };
         let hourly = |gigabytes| proposed("{\"a\":1}", &landed(gigabytes)).contains("transform = \"hour\"");
         assert_eq!([hourly(12), hourly(13)], [false, true]);
+    }
+
+    /// A time that is none, where CloudWatch has its own: no schema has an event time of numbers.
+    #[test]
+    fn an_event_time_is_a_time() {
+        let envelope = r#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":5,"message":"a"}]}"#;
+        let text = proposed(envelope, &Landed::default());
+        let schema = TableSchema::parse("t", "t", &text).unwrap();
+        assert_eq!((schema.format, schema.event_time), (Format::CloudwatchLogs, None), "{text}");
+        let dotted = r#"{"a.time":"2026-11-20T09:00:00Z","a":{"time":1}}"#;
+        TableSchema::parse("t", "t", &proposed(dotted, &Landed::default())).unwrap();
     }
 
     /// A name says what a time is, where all are as close to the delivery.

@@ -1,13 +1,14 @@
 //! A profile to the columns of a schema file.
 
+mod columns;
+
+use super::Landed;
 use super::event::{Candidate, choose};
 use super::infer::{Inferred, infer};
-use super::names::{Names, snake};
 use super::profile::{LONGEST_NAME, Object, Values};
 use super::scalars::visible;
-use super::times::{Epoch, KNOWN};
-use super::{Landed, told};
 use crate::table::{Format, HiveType};
+use columns::name_all;
 use serde::Serialize;
 
 /// Columns of one table: Glue takes no more than so many kilobytes of them.
@@ -82,28 +83,28 @@ struct Draft<'v> {
     present: u64,
 }
 
-/// CloudWatch's own fields, with names as people have them in tables, and whether they are text whatever is in them.
-const OF_CLOUDWATCH: [(&str, &str, bool); 5] = [
-    ("logGroup", "log_group", true),
-    ("logStream", "log_stream", true),
-    ("owner", "owner", true),
-    ("id", "event_id", true),
-    ("subscriptionFilters", "filters", false),
-];
+impl Draft<'_> {
+    fn is_time(&self) -> bool {
+        self.inferred.of == HiveType::Timestamp || self.inferred.computed.is_some()
+    }
+}
 
 impl Proposal {
-    /// What is proposed for records with these members. `taken` are names that columns have already.
-    pub(super) fn new(format: Format, root: &Object, landed: &Landed, taken: &[&str]) -> Self {
+    /// What is proposed for records with these members.
+    pub(super) fn new(format: Format, root: &Object, landed: &Landed) -> Self {
         let mut notes = Vec::new();
         let mut drafts = drafts(format, root, &mut notes);
         let event = match format {
             Format::Json => event_time(root, &mut drafts),
-            Format::CloudwatchLogs => drafts.iter().position(|draft| is_of_cloudwatch(draft, "timestamp")),
+            Format::CloudwatchLogs => {
+                drafts.iter().position(|draft| is_of_cloudwatch(draft, "timestamp") && draft.is_time())
+            }
         };
+
         if event.is_none() {
             notes.push("no field is the event time for certain: partitions come from the delivery time".into());
         }
-        let columns = name_all(format, drafts, event, root.seen, taken);
+        let columns = name_all(format, drafts, event, root.seen, &[]);
         let parquet_a_day = landed.json_a_day().map(|json| json * PARQUET_OF_JSON);
         Proposal { format, columns, hourly: parquet_a_day.is_some_and(|a_day| a_day > HOURLY), parquet_a_day, notes }
     }
@@ -135,12 +136,6 @@ fn is_of_cloudwatch(draft: &Draft<'_>, name: &str) -> bool {
 
 /// Of a field that comes again.
 const TWICE: &str = "some records have it twice, names compared without case: the second is in extra";
-
-/// Digits in some of CloudWatch's own fields are names: accounts and ids.
-fn is_label_of_cloudwatch(format: Format, path: &[String]) -> bool {
-    let label = |name: &String| OF_CLOUDWATCH.iter().any(|(known, _, label)| known == name && *label);
-    format == Format::CloudwatchLogs && matches!(path, [first, name] if first == "cloudwatch" && label(name))
-}
 
 fn drafts<'v>(format: Format, root: &'v Object, notes: &mut Vec<String>) -> Vec<Draft<'v>> {
     let mut found = Vec::new();
@@ -209,139 +204,8 @@ fn event_time<'v>(root: &'v Object, drafts: &mut Vec<Draft<'v>>) -> Option<usize
             0
         }
     };
-    drafts[place].notes.insert(0, why);
-    Some(place)
-}
-
-/// Names that firelake has for itself.
-const OWN: [&str; 3] = ["extra", "dt", "hour"];
-
-fn name_all(format: Format, drafts: Vec<Draft<'_>>, event: Option<usize>, records: u64, taken: &[&str]) -> Vec<Column> {
-    let mut names = Names::new(OWN.iter().chain(taken).copied());
-    let mut given: Vec<Option<(String, Option<String>)>> = vec![None; drafts.len()];
-    let computed = |at: usize| drafts[at].inferred.computed.is_some();
-    let is_ts = |draft: &Draft<'_>| draft.path.len() == 1 && snake(&draft.path[0]) == "ts";
-    // What has its name already keeps it; then the event time, which every shipped schema calls ts.
-    let ts = event.filter(|_| !drafts.iter().enumerate().any(|(at, draft)| Some(at) != event && is_ts(draft)));
-    if let Some(at) = ts {
-        let name = names.give("ts");
-        if !computed(at) {
-            given[at] = Some(name);
-        }
-    }
-    for keeps in [true, false] {
-        for (at, draft) in drafts.iter().enumerate() {
-            let wanted = wanted(format, draft);
-            if given[at].is_none() && (!wanted.is_empty() && draft.path.join(".").to_lowercase() == wanted) >= keeps {
-                given[at] = Some(names.give(&wanted));
-            }
-        }
-    }
-    let mut columns = Vec::with_capacity(drafts.len());
-    for (at, (draft, given)) in drafts.into_iter().zip(given).enumerate() {
-        let (name, why) = given.unwrap_or_default();
-        let computed = draft.inferred.computed;
-        let mut column = column(format, draft, name, why, records);
-        let is_event = event == Some(at);
-        if let Some(unit) = computed {
-            let name =
-                if is_event && ts.is_some() { "ts".to_owned() } else { names.give(&format!("{}_time", column.name)).0 };
-            let time = computed_time(&column, unit, name, is_event);
-            column.notes.retain(|note| !note.starts_with("the event time"));
-            columns.extend([column, time]);
-        } else {
-            column.event_time = is_event;
-            columns.push(column);
-        }
-    }
-    columns
-}
-
-fn wanted(format: Format, draft: &Draft<'_>) -> String {
-    match (format, &draft.path[..]) {
-        (Format::CloudwatchLogs, [first, name]) if first == "cloudwatch" => {
-            let known = OF_CLOUDWATCH.iter().find(|(known, ..)| known == name);
-            known.map_or_else(|| snake(&format!("cloudwatch_{name}")), |(_, column, _)| (*column).to_owned())
-        }
-        (_, path) => snake(&path.join("_")),
-    }
-}
-
-fn column(format: Format, draft: Draft<'_>, name: String, why: Option<String>, records: u64) -> Column {
-    let Draft { path, values, inferred, mut notes, present } = draft;
-    let from = path.join(".");
-    let inferred = if is_label_of_cloudwatch(format, &path) { inferred.into_text() } else { inferred };
-    if let Some(why) = why {
-        notes.push(format!("named {name}, because {why}"));
-    }
-    notes.extend(inferred.notes.iter().map(|note| visible(note)));
-    if inferred.misfits > 0 {
-        notes.push(told::misfits(inferred.misfits));
-    }
-    if inferred.local {
-        notes.push(zone(values));
-    }
-    let about = [true, false].map(|examples| told::about(values, &inferred, present, records, examples));
-    Column {
-        from: (from.to_lowercase() != name).then_some(from),
-        name,
-        null: inferred.null.iter().copied().collect(),
-        formats: in_order(&inferred.formats),
-        local: inferred.local,
-        expr: None,
-        event_time: false,
-        notes,
-        about,
-        of: inferred.of,
-    }
-}
-
-/// Formats of one column in an order in which none takes what another means: a number of milliseconds is no number of seconds
-/// of the years that there are, the reverse is a time in 1970.
-fn in_order(formats: &[&'static str]) -> Vec<&'static str> {
-    let place = |format: &&str| match *format {
-        "epoch_s" => KNOWN.len(),
-        "epoch_ms" => KNOWN.len() + 1,
-        format => KNOWN.iter().position(|known| known.format == format).unwrap_or(0),
-    };
-    let mut sorted = formats.to_vec();
-    sorted.sort_by_key(place);
-    sorted
-}
-
-/// What is known of a clock that does not tell its offset.
-fn zone(values: &Values) -> String {
-    let Some(ahead) = values.times.lags.half_hours_ahead() else {
-        return "no offset in the times: put the producer's zone here, if its clock is not UTC".into();
-    };
-    let (hours, half) = (f64::from(ahead) / 2.0, ahead % 2 != 0);
-    let sign = if ahead > 0 { "ahead of" } else { "behind" };
-    let same = match half {
-        true => String::new(),
-        // the sign of these names is the other way round
-        false => {
-            format!("; zone = \"Etc/GMT{:+}\" would make them agree, a city's zone follows its summer time", -ahead / 2)
-        }
-    };
-    format!("no offset in the times, which are about {} h {sign} their delivery: check the zone{same}", hours.abs())
-}
-
-/// The time that a number of micro- or nanoseconds is.
-fn computed_time(of: &Column, unit: Epoch, name: String, event_time: bool) -> Column {
-    let divisor = if unit == Epoch::Micros { 1_000 } else { 1_000_000 };
-    let why = of.notes.iter().filter(|note| note.starts_with("the event time")).cloned();
-    Column {
-        name,
-        of: HiveType::Timestamp,
-        from: None,
-        null: Vec::new(),
-        formats: Vec::new(),
-        local: false,
-        expr: Some(format!("to_timestamp_millis({} / {divisor})", of.name)),
-        event_time,
-        notes: why.chain([format!("{} of {}", unit.word(), of.name)]).collect(),
-        about: Default::default(),
-    }
+    let chosen = drafts[place].is_time(); // a name that also reaches elsewhere made text of it
+    chosen.then(|| drafts[place].notes.insert(0, why)).map(|()| place)
 }
 
 /// Columns for the fields that `is_new`, to stand behind those that there are.
