@@ -112,7 +112,7 @@ const EVENT: [&str; 20] = [
     "start",
 ];
 /// Words in the names of other times.
-const OTHER: [&str; 22] = [
+const OTHER: [&str; 21] = [
     "expires",
     "expire",
     "expiry",
