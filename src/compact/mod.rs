@@ -23,6 +23,7 @@ mod work;
 mod write;
 
 pub use again::{Again, read_again};
+pub use fetch::{Fetched, fetch};
 pub use live::fit;
 pub use merge::{Merge, MergeLimits, MergeRun, Merged, merges};
 pub use plan::{BatchLimits, Candidates, Shard, batches, candidates};

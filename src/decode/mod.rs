@@ -8,6 +8,7 @@ mod expr;
 mod failed;
 mod frame;
 mod inside;
+mod look;
 pub mod parse;
 mod plan;
 mod record;
@@ -19,7 +20,11 @@ mod time;
 mod values;
 
 pub use frame::{Frame, Framer, Reason};
+pub(crate) use inside::{element, members};
+pub use look::{Looked, Looker, Seen, Shown};
 pub use rejected::{MAX_CHUNK, RejectedChunk, rejected_batch};
+pub(crate) use scalar::{boolean, double, integer};
+pub(crate) use time::TimeFormat;
 
 use crate::error::{Error, Result};
 use crate::table::{Format, TableSchema};
@@ -175,7 +180,7 @@ impl Decoder {
         let mut object = Object::new(self.max_record, 0, sink);
         let mut eof = false;
         while !eof {
-            eof = self.fill(plain, object.counts.bytes)?;
+            eof = fill(&mut self.buffer, plain, object.counts.bytes)?;
             let used = self.drain(eof, &mut object)?;
             object.counts.bytes += used as u64;
             self.buffer.drain(..used);
@@ -229,14 +234,6 @@ impl Decoder {
         Ok(self.batch.rows.by_delivery())
     }
 
-    /// Reads one more chunk; true at the end of the object.
-    fn fill(&mut self, plain: &mut dyn Read, offset: u64) -> Result<bool> {
-        let more = self.buffer.len().clamp(CHUNK, MOST) as u64;
-        let read = (&mut *plain).take(more).read_to_end(&mut self.buffer);
-        let read = read.map_err(|e| failed(e, offset + self.buffer.len() as u64))?;
-        Ok((read as u64) < more)
-    }
-
     /// Decodes every whole record of the buffer; gives how many bytes are done with.
     fn drain(&mut self, eof: bool, object: &mut Object<'_>) -> Result<usize> {
         let mut at = 0;
@@ -249,7 +246,7 @@ impl Decoder {
                 }
                 Frame::Damaged { start, end, reason } => {
                     at = end;
-                    match self.parse_repaired(start..end) {
+                    match parse_repaired(&self.buffer[start..end], &mut self.repaired, &mut self.fields) {
                         true => self.record(start..end, true, object)?,
                         false => object.reject(start, &self.buffer[start..end], &reason)?,
                     }
@@ -262,14 +259,6 @@ impl Decoder {
                 Frame::End => return Ok(self.buffer.len()),
             }
         }
-    }
-
-    /// Whether damaged bytes are a JSON object after a repair.
-    fn parse_repaired(&mut self, place: Range<usize>) -> bool {
-        let raw = &self.buffer[place];
-        raw.first() == Some(&b'{')
-            && repair(raw, &mut self.repaired)
-            && parse_object(&self.repaired, 0, &mut self.fields) == Ok(self.repaired.len())
     }
 
     /// A whole JSON object, which stands at `place`: a record, or an envelope of some.
@@ -352,6 +341,19 @@ impl Decoder {
         object.counts.add(&counts);
         Ok(Ok(()))
     }
+}
+
+/// Reads one more chunk of an object, whose buffer begins at `offset`; true at its end.
+fn fill(buffer: &mut Vec<u8>, plain: &mut dyn Read, offset: u64) -> Result<bool> {
+    let more = buffer.len().clamp(CHUNK, MOST) as u64;
+    let read = (&mut *plain).take(more).read_to_end(buffer);
+    let read = read.map_err(|e| failed(e, offset + buffer.len() as u64))?;
+    Ok((read as u64) < more)
+}
+
+/// Whether damaged bytes are a JSON object after a repair.
+fn parse_repaired(raw: &[u8], repaired: &mut Vec<u8>, fields: &mut Fields) -> bool {
+    raw.first() == Some(&b'{') && repair(raw, repaired) && parse_object(repaired, 0, fields) == Ok(repaired.len())
 }
 
 /// Rows on their way to a batch.

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod change;
 pub mod compact;
+pub mod discover;
 pub mod evolve;
 pub mod expire;
 pub mod files;

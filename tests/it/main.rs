@@ -10,6 +10,7 @@
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
+//! - [`discover`]: what is proposed for what landed compacts unedited; what changed is told.
 //! - [`evolve`]: a schema file that changes: its commit, the files of before, runs at the same time.
 //! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
@@ -26,6 +27,7 @@ mod bad_input;
 mod both;
 mod cli;
 mod columns;
+mod discover;
 mod evolve;
 mod exactly_once;
 mod gc;
