@@ -131,7 +131,7 @@ impl World {
         for (record, day) in (0..3).filter(|day| days >> day & 1 == 1).enumerate() {
             let rejected = (number + record) % 5 == 4;
             let time: DateTime<Utc> = format!("2026-11-{:02}T01:00:00Z", 18 + day).parse().unwrap();
-            let failed = (number + record) % 5 == 1;
+            let failed = (number + record) % 5 == 3;
             let whole = format!("{{\"id\":\"{number}-{record}\",\"ts\":\"{}\"}}", time.format("%Y-%m-%dT%H:%M:%SZ"));
             body += &match (rejected, failed) {
                 (true, _) => format!("{{\"id\":\"{number}-{record}\",\"ts\":\n"),
