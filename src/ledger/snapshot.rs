@@ -7,7 +7,7 @@ use super::compacted::Compacted;
 use crate::error::{Error, Result};
 use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition, TableSchema};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
@@ -166,9 +166,10 @@ impl Snapshot {
             };
             self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
-            // What other commits bring was brought before. And a key that tells a time to come says nothing of the others.
-            if commit.action == Action::Add && input.delivered <= commit.at + TimeDelta::days(1) {
-                brought::note(&mut self.brought, &self.pins.landing, &commit.shard, &input.url, input.delivered);
+            // What other commits bring was brought before.
+            if commit.action == Action::Add {
+                let object = (input.url.as_str(), input.delivered);
+                brought::note(&mut self.brought, &self.pins.landing, &commit.shard, object, commit.at);
             }
         }
         for gone in &commit.gone {
@@ -324,6 +325,11 @@ impl Snapshot {
     /// runs of all; without a share, that any run has. Also of objects that were taken out again.
     pub fn newest_below(&self, landing: &str, shard: Option<&str>) -> Option<DateTime<Utc>> {
         brought::newest(&self.brought, landing, shard)
+    }
+
+    /// How the date folders right below a landing prefix are written of which objects were compacted.
+    pub fn layouts_below(&self, landing: &str) -> Vec<String> {
+        brought::layouts(&self.brought, landing)
     }
 
     /// Whether any object below the landing prefix was ever compacted.

@@ -40,21 +40,22 @@ enum Key {
     Says,
     /// The key says none: it is when the object was last modified.
     Silent,
-    /// The key says another. No run writes such an input.
-    Lies,
+    /// The key says another, of the stream's time zone.
+    Zoned,
 }
 
 fn url(key: Key, hour: u8, name: u64) -> String {
     match key {
-        Key::Says => format!("in/1970/01/01/{hour:02}/{name}"),
+        Key::Says => format!("in/2026/01/01/{hour:02}/{name}"),
         Key::Silent => format!("in/{name}"),
-        Key::Lies => format!("in/1970/01/01/{:02}/lies/{name}", 9 - hour),
+        Key::Zoned => format!("in/2026/01/01/{:02}/zoned/{name}", 9 - hour),
     }
 }
 
 fn input(key: Key, hour: u8, name: u64) -> Input {
     let late = TimeDelta::nanoseconds(if matches!(key, Key::Says) { 0 } else { 1 });
-    let (url, delivered) = (url(key, hour, name), DateTime::UNIX_EPOCH + TimeDelta::hours(hour.into()) + late);
+    let midnight = DateTime::UNIX_EPOCH + TimeDelta::days(20_454); // 2026-01-01
+    let (url, delivered) = (url(key, hour, name), midnight + TimeDelta::hours(hour.into()) + late);
     Input { url, etag: Some("\"e\"".into()), size: 1, delivered, records: 0, rejected: 0 }
 }
 
@@ -123,7 +124,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn key() -> impl Strategy<Value = Key> {
-    prop_oneof![8 => Just(Key::Says), 1 => Just(Key::Silent), 1 => Just(Key::Lies)]
+    prop_oneof![8 => Just(Key::Says), 1 => Just(Key::Silent), 1 => Just(Key::Zoned)]
 }
 
 fn commit_of(step: &Step, state: &Snapshot) -> Option<Commit> {
@@ -203,7 +204,7 @@ async fn history(ledger: &Ledger, steps: &[Step]) -> Snapshot {
 
 /// URLs of every kind: all that are compacted, and some that never were.
 fn urls(truth: &Snapshot) -> Vec<String> {
-    let strangers = (0..5_u8).flat_map(|hour| [Key::Says, Key::Silent, Key::Lies].map(|key| url(key, hour, 7)));
+    let strangers = (0..5_u8).flat_map(|hour| [Key::Says, Key::Silent, Key::Zoned].map(|key| url(key, hour, 7)));
     truth.compacted.all().unwrap().keys().cloned().chain(strangers).collect()
 }
 
