@@ -9,6 +9,8 @@ use object_store::{ObjectMeta, Result};
 
 /// Listings at once.
 const AT_ONCE: usize = 8;
+/// Where more folders are to be listed each for itself, listing everything costs less.
+const MOST_RANGES: usize = 200;
 
 /// A part of a landing prefix that is listed as a whole: a folder, or what sorts after a key in it.
 struct Range {
@@ -35,13 +37,17 @@ struct Survey<'a> {
 pub(super) async fn list(landing: &Location, bound: Option<&Bound>) -> Result<Vec<ObjectMeta>> {
     let (divided, ranges, objects) = Default::default();
     let mut survey = Survey { landing, bound, divided, ranges, objects };
+    let whole = || Range { folder: landing.prefix().clone(), after: None };
     match (landing.begins(), bound) {
-        ("", None) => survey.ranges.push(Range { folder: landing.prefix().clone(), after: None }),
-        ("", Some(bound)) => survey.folder(landing.prefix().clone(), bound).await?,
+        ("", None) => survey.ranges.push(whole()),
+        ("", Some(_)) => survey.folder(landing.prefix().clone()).await?,
         _ => survey.beginnings().await?,
     }
-    while let (Some(bound), Some(folder)) = (bound, survey.divided.pop()) {
-        survey.folder(folder, bound).await?;
+    while let Some(folder) = survey.divided.pop() {
+        survey.folder(folder).await?;
+    }
+    if landing.begins().is_empty() && survey.ranges.len() > MOST_RANGES {
+        (survey.ranges, survey.objects) = (vec![whole()], Vec::new());
     }
     survey.listed().await
 }
@@ -56,37 +62,40 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// What sorts after the last folder that is skipped is one range, whatever it is; before that, each entry is its own.
-    async fn folder(&mut self, folder: Path, bound: &Bound) -> Result<()> {
-        let (mut after, mut at) = (None, folder.clone());
-        loop {
-            let mut level = self.level(&at).await?;
-            let last = level.iter().rposition(|(_, entry)| self.skips(entry));
-            let mut tail = level.split_off(last.map_or(0, |last| last + 1)).into_iter();
-            if let Some((_, Entry::Folder(skipped))) = level.last() {
-                // Sorts after what has an ASCII character there. What does not is listed too, which does no harm.
-                after = Some(skipped.clone().join("~"));
+    /// Each entry for itself, up to the last that is skipped: what sorts after that is one range, whatever it is.
+    async fn folder(&mut self, folder: Path) -> Result<()> {
+        let mut level = self.level(&folder).await?;
+        let last = level.iter().rposition(|(_, entry)| self.skips(entry) || self.divides(entry));
+        let tail = level.split_off(last.map_or(0, |last| last + 1));
+        let after = match level.last() {
+            // Sorts after what has an ASCII character there. What does not is listed too, which does no harm.
+            Some((_, entry @ Entry::Folder(skipped))) if self.skips(entry) => {
+                Some(Path::parse(format!("{skipped}/~"))?)
             }
-            level.into_iter().for_each(|(_, entry)| self.take(entry));
-            match tail.next() {
-                Some((_, Entry::Folder(next))) if bound.divides(&self.relative(&next)) => at = next,
-                None if at == folder => return Ok(()),
-                _ => break,
-            }
+            _ => None,
+        };
+        match (level.is_empty(), &after) {
+            (false, None) => tail.into_iter().for_each(|(_, entry)| self.take(entry)),
+            _ if tail.is_empty() => {}
+            _ => self.ranges.push(Range { folder, after }),
         }
-        self.ranges.push(Range { folder, after });
+        level.into_iter().for_each(|(_, entry)| self.take(entry));
         Ok(())
     }
 
     fn take(&mut self, entry: Entry) {
+        let (skips, divides) = (self.skips(&entry), self.divides(&entry));
         match entry {
             Entry::Object(object) => self.objects.push(object),
-            entry if self.skips(&entry) => {}
-            Entry::Folder(folder) => match self.bound.is_some_and(|bound| bound.divides(&self.relative(&folder))) {
-                true => self.divided.push(folder),
-                false => self.ranges.push(Range { folder, after: None }),
-            },
+            Entry::Folder(_) if skips => {}
+            Entry::Folder(folder) if divides => self.divided.push(folder),
+            Entry::Folder(folder) => self.ranges.push(Range { folder, after: None }),
         }
+    }
+
+    fn divides(&self, entry: &Entry) -> bool {
+        let Entry::Folder(folder) = entry else { return false };
+        self.bound.is_some_and(|bound| bound.divides(&self.relative(folder)))
     }
 
     fn skips(&self, entry: &Entry) -> bool {
@@ -121,5 +130,100 @@ impl Survey<'_> {
         let found = stream::iter(self.ranges).map(|range| list(range).try_collect::<Vec<_>>()).buffered(AT_ONCE);
         let found: Vec<Vec<ObjectMeta>> = found.try_collect().await?;
         Ok(self.objects.into_iter().chain(found.into_iter().flatten()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    /// What is listed of a landing prefix, below it, in order.
+    async fn seen(keys: &[String], landing: (&str, &str), bound: Option<&Bound>) -> Vec<String> {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        for key in keys {
+            store.put(&Path::parse(key).unwrap(), "x".into()).await.unwrap();
+        }
+        let place = Location::in_store(store, "memory:///", landing.0).beginning(landing.1);
+        let mut seen: Vec<String> =
+            list(&place, bound).await.unwrap().into_iter().map(|meta| meta.location.to_string()).collect();
+        assert!(seen.iter().all(|key| place.relative(&Path::parse(key).unwrap()).is_some()), "{seen:?}");
+        seen.sort();
+        seen
+    }
+
+    fn since_november(layouts: &[&str]) -> Bound {
+        let from = "2026-11-18T00:00:00Z".parse().unwrap();
+        Bound::new(from, layouts.iter().map(|layout| (*layout).to_owned()).collect()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn old_folders_are_skipped_and_others_are_not() {
+        let old = ["2025/12/31/23/a", "2026/01/01/00/a", "2026/11/16/10/a", "2026/11/17/11/a"];
+        let rest = [
+            "0",
+            "2026/0/a",
+            "2026/11/17/12/a",
+            "2026/11/20/00/a",
+            "2026/11/20/a",
+            "2027/01/01/00/a",
+            "dt=2025-12-31/a",
+            "x/y",
+        ];
+        let keys: Vec<String> = old.iter().chain(&rest).map(|key| format!("web/{key}")).collect();
+        let listed: Vec<String> = rest.iter().map(|key| format!("web/{key}")).collect();
+        assert_eq!(seen(&keys, ("web", ""), Some(&since_november(&["%Y/%m/%d/%H/"]))).await, listed);
+        assert_eq!(seen(&keys, ("web", "2026"), None).await.len(), 7);
+    }
+
+    fn key() -> impl Strategy<Value = String> {
+        let hour = (0..24 * 60_i64).prop_map(|hour| {
+            "2026-10-15T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap() + chrono::TimeDelta::hours(hour)
+        });
+        let layouts = [
+            "%Y/%m/%d/%H/",
+            "%Y/%-m/%-d/%-H/",
+            "year=%Y/month=%m/day=%d/hour=%H/",
+            "dt=%Y-%m-%d/hour=%H/",
+            "dt=%Y-%m-%d-%H/",
+            "dt=%Y%m%d/",
+            "c=7/%Y/%m/%d/",
+            "0/",
+            "~/",
+            "%Y/x/",
+            "",
+        ];
+        (
+            hour,
+            proptest::sample::select(layouts.to_vec()),
+            "[a-c0-9~]{1,2}",
+            proptest::sample::select(vec!["logs/", "logs", "logs-", "log/", "other/"]),
+        )
+            .prop_map(|(hour, layout, name, before)| format!("{before}{}{name}", hour.format(layout)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        /// Each key is listed that the bound does not skip, once; no other but where it sorts behind `~`.
+        #[test]
+        fn all_that_a_bound_does_not_skip(
+            keys in proptest::collection::hash_set(key(), 0..60),
+            landing in proptest::sample::select(vec![("logs", ""), ("", "logs"), ("", "log"), ("", ""), ("logs", "dt=")]),
+        ) {
+            let bound = since_november(&["%Y/%m/%d/%H/", "year=%Y/month=%m/day=%d/hour=%H/", "dt=%Y-%m-%d/hour=%H/", "dt=%Y-%m-%d-%H/", "dt=%Y%m%d/"]);
+            let keys: Vec<String> = keys.into_iter().collect();
+            let begin = format!("{}{}{}", landing.0, if landing.0.is_empty() { "" } else { "/" }, landing.1);
+            let below = |key: &String| key.strip_prefix(&begin).map(str::to_owned);
+            let mut expected: Vec<String> =
+                keys.iter().filter(|key| below(key).is_some_and(|key| !bound.skips(&key))).cloned().collect();
+            expected.sort();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let mut seen = runtime.block_on(seen(&keys, landing, Some(&bound)));
+            seen.retain(|key| !bound.skips(&below(key).unwrap()) || !key.contains('~'));
+            prop_assert_eq!(seen, expected);
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! - [`both`]: the local engine against Athena on the same published tables.
 //! - [`cli`]: what the program prints.
 //! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
+//! - [`landing`]: which objects runs list: date folders in every layout, time zones, prefixes without a slash.
 //! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
@@ -26,6 +27,7 @@ mod cli;
 mod columns;
 mod exactly_once;
 mod gc;
+mod landing;
 mod merge;
 mod reading;
 mod rollback;

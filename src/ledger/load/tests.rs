@@ -443,7 +443,8 @@ async fn parts_that_did_not_change_are_named_again() {
 async fn of_old_inputs_only_those_are_loaded_that_are_asked_for() {
     let ledger = ledger();
     let base = created(&ledger).await;
-    let inputs: Vec<Input> = (0..200).map(|n| input(Key::Says, (n / 20) as u8, n)).collect();
+    let key = |n: u64| if n.is_multiple_of(2) { Key::Says } else { Key::Zoned };
+    let inputs: Vec<Input> = (0..200).map(|n| input(key(n), (n / 20) as u8, n)).collect();
     let mut state = append(&ledger, &base, Commit { inputs, ..commit(Action::Add) }).await;
     ledger.checkpoint(&mut state).await.unwrap();
     let mut lean = ledger.load_lean().await.unwrap().unwrap();
