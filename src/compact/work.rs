@@ -213,6 +213,7 @@ fn input(object: &LandedObject, counts: &ObjectCounts) -> Input {
         delivered: object.delivered,
         records: counts.records,
         rejected: counts.rejected,
+        repaired: counts.repaired,
     }
 }
 

@@ -549,3 +549,6 @@ fn json(data_type: &DataType, value: i64) -> Option<serde_json::Value> {
         _ => value.into(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,8 @@ struct InputState {
     size: u64,
     delivered: DateTime<Utc>,
     commit: u64,
+    #[serde(default, skip_serializing_if = "super::commit::is_zero")]
+    repaired: u64,
 }
 
 /// As of commits: the checksum is of the bytes of `checkpoint`'s value.
@@ -214,10 +216,10 @@ impl Part {
     /// Adds the compacted inputs of a part to the state of its root, or to a later one in which none of them changed.
     pub(super) fn add_compacted(&self, bytes: &[u8], state: &mut Snapshot) -> Option<()> {
         let written = state.base.root.as_ref().map(|root| root.number);
-        for InputState { url, etag, size, delivered, commit } in self.items(bytes)? {
+        for InputState { url, etag, size, delivered, commit, repaired } in self.items(bytes)? {
             let found = !self.dated || said_time(&url).is_some();
             let fits = Some(commit) <= written && !state.waiting.contains_key(&url);
-            let input = CompactedInput { etag, size, delivered, commit };
+            let input = CompactedInput { etag, size, delivered, repaired, commit };
             (found && fits && state.compacted.insert(url, input).is_none()).then_some(())?;
         }
         Some(())
@@ -301,9 +303,9 @@ fn pack_compacted(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(Strin
             packer.keep(part, new)?;
         }
         packer.dated &= said.is_some();
-        let CompactedInput { etag, size, delivered, commit } = input.clone();
+        let CompactedInput { etag, size, delivered, repaired, commit } = input.clone();
         let key = format!("{} {url}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-        packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit })?;
+        packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit, repaired })?;
         packer.cut_if(crc32fast::hash(url.as_bytes()).is_multiple_of(COMPACTED_A_PART), new)?;
     }
     absent.try_for_each(|(_, part)| packer.keep(part, new))?;

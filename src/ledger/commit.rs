@@ -150,6 +150,9 @@ pub struct Input {
     /// How many of them could not be decoded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected: u64,
+    /// How many rows of them were no strict JSON and could be repaired.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repaired: u64,
 }
 
 /// A landed object that could not be read.
@@ -218,7 +221,7 @@ pub struct Counts {
     pub expired: u64,
 }
 
-fn is_zero(n: &u64) -> bool {
+pub(super) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 

@@ -125,6 +125,7 @@ mod tests {
             delivered: DateTime::UNIX_EPOCH,
             records: 0,
             rejected: 0,
+            repaired: 0,
         };
         let file = |path: &&str| DataFile {
             path: path.to_string(),

@@ -72,6 +72,8 @@ pub struct CompactedInput {
     pub size: u64,
     /// When it was delivered.
     pub delivered: DateTime<Utc>,
+    /// Rows of it that were repaired.
+    pub repaired: u64,
     /// The commit that compacted it.
     pub commit: u64,
 }
@@ -162,6 +164,7 @@ impl Snapshot {
                 etag: input.etag.clone(),
                 size: input.size,
                 delivered: input.delivered,
+                repaired: input.repaired,
                 commit: commit.number,
             };
             self.compacted.insert(input.url.clone(), compacted);
@@ -321,6 +324,14 @@ impl Snapshot {
         Ok(self.compacted.all()?.values().map(|input| input.delivered).max())
     }
 
+    /// Rows of records that were no strict JSON and could be repaired, of all that is compacted.
+    ///
+    /// # Errors
+    /// Internal: not all of it is loaded.
+    pub fn repaired(&self) -> Result<u64> {
+        Ok(self.compacted.all()?.values().map(|input| input.repaired).sum())
+    }
+
     /// The newest delivery below a landing prefix with date folders that runs of a share of its objects have compacted, or
     /// runs of all; without a share, that any run has. Also of objects that were taken out again.
     pub fn newest_below(&self, landing: &str, shard: Option<&str>) -> Option<DateTime<Utc>> {
@@ -359,7 +370,15 @@ mod tests {
     }
 
     fn input(url: &str) -> Input {
-        Input { url: url.into(), etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 0, rejected: 0 }
+        Input {
+            url: url.into(),
+            etag: None,
+            size: 1,
+            delivered: DateTime::UNIX_EPOCH,
+            records: 0,
+            rejected: 0,
+            repaired: 0,
+        }
     }
 
     fn waiting(url: &str) -> Waiting {

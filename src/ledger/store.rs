@@ -173,8 +173,15 @@ mod tests {
     }
 
     fn add(url: &str) -> Commit {
-        let input =
-            Input { url: url.into(), etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 0, rejected: 0 };
+        let input = Input {
+            url: url.into(),
+            etag: None,
+            size: 1,
+            delivered: DateTime::UNIX_EPOCH,
+            records: 0,
+            rejected: 0,
+            repaired: 0,
+        };
         Commit { inputs: vec![input], ..Commit::new(Action::Add, DateTime::UNIX_EPOCH, "test") }
     }
 
