@@ -7,7 +7,7 @@
 #   FIRELAKE=target/debug/firelake benches/memory.sh
 #
 # Cases: record (gzip of one record of 1.1 GB), zeros (gzip of 10 GB of zeros), bomb (gzip of one record of 10 GB), brackets (a line
-# of 10 MB of `[`), span (one object with records of 2,000 days), spread (400 MB of them, out of order), late (one partition that
+# of 10 MB of `[`), span (one object with records of 2,000 days), spread (130 MB of them, out of order), late (one partition that
 # gets 2,000 objects).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -67,7 +67,7 @@ elif case == "brackets":
 elif case == "span":
     packed("x", days(200_000, lambda n: n // 100))
 elif case == "spread":
-    packed("x", days(3_000_000, lambda n: n * 7919 % 2000))
+    packed("x", days(1_000_000, lambda n: n * 7919 % 2000))
 elif case == "late":
     for n in range(2000):
         open(f"{folder}/{n}", "wb").write(b"".join(record(1999, n * 100 + i) for i in range(100)))

@@ -29,7 +29,7 @@ fn all_commands_know_it() {
 
     sandbox.write(
         "firelake.toml",
-        &format!("lake = \"lake\"\n[table.n]\nschema = \"{SCHEMA_FILE}\"\nlanding = [\"landing/logs*\"]\n"),
+        format!("lake = \"lake\"\n[table.n]\nschema = \"{SCHEMA_FILE}\"\nlanding = [\"landing/logs*\"]\n"),
     );
     sandbox.ok("compact").says(&["3 objects"]);
     numbered.check_table(&sandbox, "lake", "n");
