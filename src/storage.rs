@@ -72,7 +72,7 @@ impl Stores {
                         .caused_by(e)
                         .hint("write s3://bucket/folder, without empty, . or .. parts")
                 })?;
-                Ok(Location { store, root: format!("s3://{bucket}/"), prefix })
+                Ok(Location { store, root: format!("s3://{bucket}/"), prefix, begins: String::new() })
             }
             Some(("s3a" | "s3n", rest)) => {
                 Err(Error::usage(format!("cannot open {text}"))
@@ -82,11 +82,28 @@ impl Stores {
         }
     }
 
-    /// Opens a URL that a ledger remembers; one that is among `known` is that one, with the store it was opened with.
+    /// Opens a landing prefix: a folder, or, where the text ends in `*`, all keys that begin with what stands before that.
+    ///
+    /// # Errors
+    /// Usage: a `*` elsewhere; else as of [`open`](Self::open).
+    pub async fn open_landing(&self, text: &str) -> Result<Location> {
+        let Some(begin) = text.strip_suffix('*') else {
+            return if text.contains('*') { Err(star(text)) } else { self.open(text).await };
+        };
+        let at = begin.rfind('/').map_or(0, |at| at + 1);
+        let (folder, begins) = begin.split_at(at);
+        let local = !text.starts_with("s3");
+        if begins.contains('*') || folder.contains('*') || local && begins.contains(['%', ':']) {
+            return Err(star(text));
+        }
+        Ok(self.open(if folder.is_empty() { "." } else { folder }).await?.beginning(begins))
+    }
+
+    /// Opens a landing prefix that a ledger remembers; one that is among `known` is that one, with the store it was opened with.
     pub async fn open_like(&self, url: &str, known: &[Location]) -> Result<Location> {
         match known.iter().find(|location| location.url() == url) {
             Some(location) => Ok(location.clone()),
-            None => self.open(url).await,
+            None => self.open_landing(url).await,
         }
     }
 
@@ -105,7 +122,14 @@ impl Stores {
     }
 }
 
-/// A folder in an object store, known by its canonical absolute URL (no slash at its end).
+fn star(text: &str) -> Error {
+    Error::usage(format!("{text} cannot be a landing prefix")).hint(
+        "a * stands at the end, for all keys that begin with what is before it: s3://bucket/logs*; without one it is a folder",
+    )
+}
+
+/// A folder in an object store, known by its canonical absolute URL (no slash at its end); or, of landing prefixes, what in a
+/// folder begins with some text, known by that URL and a `*`.
 ///
 /// URLs are the identity of landed objects (I1), so one folder has one URL: symbolic links and `..` are resolved for
 /// local folders, and the text after the scheme is the store's own key, not percent-encoded a second time.
@@ -114,6 +138,8 @@ pub struct Location {
     store: Arc<dyn ObjectStore>,
     root: String,
     prefix: Path,
+    /// With what the keys below `prefix` begin; empty: whatever they begin with.
+    begins: String,
 }
 
 impl Location {
@@ -146,12 +172,13 @@ impl Location {
         let absolute = canonical(path).map_err(|e| unresolved(text, e))?;
         let prefix = Path::from_absolute_path(&absolute)
             .map_err(|e| Error::usage(format!("{} cannot be a folder of a lake", absolute.display())).caused_by(e))?;
-        Ok(Location { store: Arc::new(DurableLocal::new()), root: "file:///".into(), prefix })
+        let (store, begins) = (Arc::new(DurableLocal::new()), String::new());
+        Ok(Location { store, root: "file:///".into(), prefix, begins })
     }
 
     /// A place in a store that the caller opened; `root` is the URL of the store's own root, with its last slash.
     pub fn in_store(store: Arc<dyn ObjectStore>, root: &str, prefix: &str) -> Self {
-        Location { store, root: root.into(), prefix: Path::from(prefix) }
+        Location { store, root: root.into(), prefix: Path::from(prefix), begins: String::new() }
     }
 
     /// The store that this place is in.
@@ -169,9 +196,28 @@ impl Location {
         &self.prefix
     }
 
-    /// The canonical URL, without a slash at its end.
+    /// Of this folder, all that begins so.
+    pub fn beginning(self, begins: &str) -> Self {
+        Location { begins: begins.into(), ..self }
+    }
+
+    /// With what a name right below the folder begins, to be in this place; mostly empty.
+    pub fn begins(&self) -> &str {
+        &self.begins
+    }
+
+    /// The canonical URL, without a slash at its end, or with a `*`.
     pub fn url(&self) -> String {
-        self.url_of(&self.prefix)
+        match self.begins.is_empty() {
+            true => self.url_of(&self.prefix),
+            false => format!("{}{}*", self.root, self.all_begin_with()),
+        }
+    }
+
+    /// What the keys of all that is here begin with.
+    fn all_begin_with(&self) -> String {
+        let slash = if self.prefix.as_ref().is_empty() { "" } else { "/" };
+        format!("{}{slash}{}", self.prefix, self.begins)
     }
 
     /// The canonical URL of any key of the store.
@@ -186,7 +232,7 @@ impl Location {
 
     /// A folder below this one; `relative` may hold slashes.
     pub fn join(&self, relative: &str) -> Location {
-        Location { store: self.store.clone(), root: self.root.clone(), prefix: self.path(relative) }
+        Location { prefix: self.path(relative), ..self.clone() }
     }
 
     /// The key of a file below this folder: `relative` as it stands, but for what no key can hold.
@@ -198,15 +244,14 @@ impl Location {
         })
     }
 
-    /// What stands after this folder in `path`; `None` where it is not below it.
+    /// What stands after this folder, or this beginning, in `path`; `None` where it is not below it.
     pub fn relative<'a>(&self, path: &'a Path) -> Option<&'a str> {
-        let rest = path.as_ref().strip_prefix(self.prefix.as_ref())?;
-        if self.prefix.as_ref().is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+        path.as_ref().strip_prefix(&self.all_begin_with())
     }
 
-    /// Whether `other` is this folder or lies below it.
+    /// Whether all that is in `other` is also here.
     pub fn contains(&self, other: &Location) -> bool {
-        self.root == other.root && (self.prefix == other.prefix || self.relative(&other.prefix).is_some())
+        self.root == other.root && other.all_begin_with().starts_with(&self.all_begin_with())
     }
 
     /// Whether an object of this size is there. To be asked after a store said that one is: on S3 a 409 says so as well, where
@@ -239,7 +284,7 @@ impl fmt::Debug for Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.is_local() {
-            true => write!(f, "/{}", self.prefix),
+            true => f.write_str(self.url().trim_start_matches("file://")),
             false => f.write_str(&self.url()),
         }
     }
@@ -349,6 +394,32 @@ mod tests {
             (Location::open("/x/a").unwrap(), Location::open("/x/ab").unwrap(), Location::open("/x/a/b").unwrap());
         assert!(a.contains(&a) && a.contains(&a_b) && !a.contains(&ab) && !a_b.contains(&a));
         assert_eq!(a.relative(a_b.prefix()), Some("b"));
+    }
+
+    #[tokio::test]
+    async fn a_star_stands_for_all_that_begins_so() {
+        let stores = Stores::default();
+        let open = async |text: &str| stores.open_landing(text).await.unwrap();
+        let (logs, web) = (open("/x/logs*").await, open("file:///x/logs/web-*").await);
+        assert_eq!((logs.url().as_str(), logs.to_string().as_str()), ("file:///x/logs*", "/x/logs*"));
+        assert_eq!(open("/x/logs/*").await.url(), "file:///x/logs");
+        assert_eq!(open("/logs*").await.url(), "file:///logs*");
+        assert_eq!(open(&web.url()).await.url(), "file:///x/logs/web-*");
+        assert!(open("web*").await.url().ends_with("/web*"));
+        let folder = |path: &str| Location::open(path).unwrap();
+        for inside in [folder("/x/logs"), folder("/x/logs-errors"), folder("/x/logs/y"), web.clone()] {
+            assert!(logs.contains(&inside) && !inside.contains(&logs), "{inside}");
+        }
+        for apart in [folder("/x/log"), folder("/x/other"), folder("/y/logs")] {
+            assert!(!logs.contains(&apart) && !apart.contains(&logs), "{apart}");
+        }
+        assert!(folder("/x").contains(&logs) && !logs.contains(&folder("/x")));
+        assert_eq!(logs.relative(&Path::from("x/logs2026/11")), Some("2026/11"));
+        assert_eq!(logs.relative(&Path::from("x/log/logs")), None);
+        for text in ["/x/*/logs", "/x*/logs*", "/x/lo*gs", "s3://b/l*gs", "s3://b/**", "/x/100%*", "file:web*"] {
+            let error = stores.open_landing(text).await.unwrap_err();
+            assert!(error.kind() == Kind::Usage && error.to_string().contains("cannot be a landing prefix"), "{text}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) const LOOKBACK: Duration = Duration::from_secs(72 * 3600);
 pub(super) struct Args {
     #[command(flatten)]
     lake: LakeArgs,
-    /// A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is made
+    /// A landing prefix: a folder, or its URL; with a * at its end, all that begins so. May be repeated. Needed once, when the table is made
     #[arg(long, value_name = "URL")]
     landing: Vec<String>,
     /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made, and to change it
@@ -152,7 +152,7 @@ impl Args {
         let catalog = catalog(self.catalog.unwrap_or(config.catalog), &lake, stores).await?;
         Ok(CompactJob {
             table: TableId::new(&self.lake.database(config), name)?,
-            landing: try_join_all(landing.iter().map(|text| stores.open(text))).await?,
+            landing: try_join_all(landing.iter().map(|text| stores.open_landing(text))).await?,
             schema,
             catalog,
             settle: span(self.settle, table.settle, Duration::ZERO)?,

@@ -69,6 +69,9 @@ fn lines(s: &TableStatus) -> Vec<String> {
     }
     line("waiting", if s.objects_waiting == 0 { "nothing".into() } else { counted(s.objects_waiting, "object") });
     line("rejected", format!("{} ({:.2} %)", counted(s.records_rejected, "record"), s.rejected_share * 100.0));
+    if s.rows_repaired > 0 {
+        line("repaired", format!("{}: what web servers do to JSON was undone", counted(s.rows_repaired, "row")));
+    }
     let merge = |n| if n == 0 { "nothing to do".into() } else { format!("{} due", counted(n, "partition")) };
     line("merging", merge(s.partitions_to_merge));
     if s.folders_condemned > 0 {

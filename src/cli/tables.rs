@@ -75,7 +75,7 @@ impl Opened {
 
     /// The landing prefixes that the configuration names.
     pub(super) async fn landing(&self, table: &TableId) -> Result<Vec<Location>> {
-        try_join_all(self.of_table(table).landing.iter().map(|text| self.stores.open(text))).await
+        try_join_all(self.of_table(table).landing.iter().map(|text| self.stores.open_landing(text))).await
     }
 
     pub(super) fn lookback(&self, table: &TableId) -> Result<TimeDelta> {

@@ -154,6 +154,7 @@ impl OnceMoreSeen {
         Input {
             records: (input.records + counts.records).saturating_sub(*left),
             rejected: (input.rejected + counts.rejected).saturating_sub(*left),
+            repaired: input.repaired + counts.repaired,
             opened: input.opened || counts.opened > 0,
             ..input
         }
@@ -384,6 +385,7 @@ impl OnceMoreSeen {
         change.left += 1;
         change.counts.records += counts.records;
         change.counts.rejected += counts.rejected;
+        change.counts.repaired += counts.repaired;
         change.counts.opened += counts.opened;
     }
 }

@@ -216,6 +216,7 @@ fn input(object: &LandedObject, counts: &ObjectCounts, opened: bool) -> Input {
         delivered: object.delivered,
         records: counts.records,
         rejected: counts.rejected,
+        repaired: counts.repaired,
         opened,
     }
 }

@@ -122,8 +122,7 @@ impl ChangeJob {
         }
         let prefixes = &prefixes;
         let looks = urls.into_iter().map(|url| async move {
-            let below = |prefix: &&Location| url.starts_with(&format!("{}/", prefix.url()));
-            match prefixes.iter().find(below) {
+            match prefixes.iter().find(|prefix| landing::below(&prefix.url(), url).is_some()) {
                 Some(prefix) => Ok((url, landing::head(prefix, url).await?)),
                 None => Err(Error::usage(format!("{url} is below no landing prefix of {}", self.table))
                     .hint("a landing folder that was moved, or is a link now: put it back, or mount it there")),

@@ -10,6 +10,7 @@ use crate::compact::{
 };
 use crate::decode::Decoder;
 use crate::error::{Error, Kind, Result};
+use crate::landing;
 use crate::ledger::{Action, Commit, Ledger, Pins, Snapshot, Waiting};
 use crate::storage::{Location, RequestCounts, Stores};
 use crate::table::{FileSet, TableId, TableSchema};
@@ -190,8 +191,8 @@ impl CompactJob {
             Some(state) => self.evolve(&ledger, state).await?,
             None => None,
         };
-        let mut report =
-            CompactReport { warnings: empty_prefixes(&landing, &listing, snapshot.as_ref()), ..Default::default() };
+        let warnings = empty_prefixes(&landing, &listing, snapshot.as_ref()).await;
+        let mut report = CompactReport { warnings, ..Default::default() };
         match &mut snapshot {
             Some(state) => self.compact(&folder, &ledger, state, listing, &mut report).await?,
             None => report.summary.published = true, // nothing there to publish
@@ -342,18 +343,22 @@ impl CompactJob {
                 self.lake
             )));
         }
-        prefixes.iter().try_for_each(|prefix| self.check_prefix(prefix))?;
+        for prefix in &prefixes {
+            self.check_prefix(prefix).await?;
+        }
         check_apart(&prefixes)?;
         Ok(prefixes)
     }
 
-    fn check_prefix(&self, landing: &Location) -> Result<()> {
+    async fn check_prefix(&self, landing: &Location) -> Result<()> {
         let (inner, outer) = match (landing.contains(&self.lake), self.lake.contains(landing)) {
             (true, _) => ("the lake", "its landing prefix"),
             (_, true) => ("the landing prefix", "the lake"),
             _ if !landing.exists() => {
-                return Err(Error::usage(format!("the landing folder {landing} does not exist"))
-                    .hint("check the path; nothing was listed and nothing was changed"));
+                let hint = star_hint(landing).await;
+                return Err(Error::usage(format!("the landing folder {landing} does not exist")).hint(
+                    hint.unwrap_or_else(|| "check the path; nothing was listed and nothing was changed".into()),
+                ));
             }
             _ => return Ok(()),
         };
@@ -424,10 +429,22 @@ fn check_apart(prefixes: &[Location]) -> Result<()> {
     }
 }
 
-fn empty_prefixes(landing: &[Location], listing: &Listing, snapshot: Option<&Snapshot>) -> Vec<String> {
+async fn empty_prefixes(landing: &[Location], listing: &Listing, snapshot: Option<&Snapshot>) -> Vec<String> {
     let known = |prefix: &&Location| snapshot.is_some_and(|snapshot| snapshot.knows_below(&prefix.url()));
     let empty = landing.iter().filter(|prefix| listing.empty.contains(&prefix.url()) && !known(prefix));
-    empty.map(|prefix| format!("there is no object below the landing prefix {prefix}")).collect()
+    let mut told = Vec::new();
+    for prefix in empty {
+        let hint = star_hint(prefix).await.map(|hint| format!("; {hint}")).unwrap_or_default();
+        told.push(format!("there is no object below the landing prefix {prefix}{hint}"));
+    }
+    told
+}
+
+/// Firehose puts the date right behind a prefix, so `logs` without a slash gives `logs2026/…`. Where that cannot be found out,
+/// there is no hint.
+async fn star_hint(landing: &Location) -> Option<String> {
+    let other = landing::like_named(landing).await.ok()??;
+    Some(format!("but there is {other}: {landing}* is the landing prefix of all that begins so"))
 }
 
 impl CompactReport {

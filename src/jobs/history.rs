@@ -230,7 +230,7 @@ impl HistoryJob {
 
     async fn landed(&self, snapshot: &Snapshot, url: &str) -> Result<Option<ObjectHistory>> {
         for prefix in &snapshot.pins.landing {
-            if !url.starts_with(&format!("{prefix}/")) {
+            if landing::below(prefix, url).is_none() {
                 continue;
             }
             let prefix = self.stores.open_like(prefix, &self.landing).await?;

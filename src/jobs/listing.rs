@@ -2,7 +2,7 @@
 
 use crate::compact::{Shard, full_listing_is_due};
 use crate::error::Result;
-use crate::landing::{self, LandedObject, has_date_folders};
+use crate::landing::{self, Bound, LandedObject, below, layout};
 use crate::ledger::{Snapshot, Waiting};
 use crate::storage::Location;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,23 +38,23 @@ pub(super) struct Listing {
     pub(super) empty: BTreeSet<String>,
     /// Every prefix was listed from its beginning.
     pub(super) full: bool,
-    /// Date folders stand right below every prefix, so that the next listing may be bounded.
+    /// Date folders stand right below a prefix, so that the next listing may be bounded.
     pub(super) bounded_is_possible: bool,
 }
 
 impl Lister {
     /// Lists what may be new; objects that wait are looked at wherever they are.
     pub(super) async fn list(&self, landing: &[Location], snapshot: Option<&Snapshot>) -> Result<Listing> {
-        let mut listing = Listing { full: true, bounded_is_possible: true, ..Default::default() };
+        let mut listing = Listing { full: true, ..Default::default() };
         let waiting: Vec<&str> = snapshot.iter().flat_map(|s| s.waiting.keys()).map(String::as_str).collect();
         let waiting: Vec<&str> = waiting.into_iter().filter(|url| self.takes(url)).collect();
         for prefix in landing {
             let bounded = snapshot.filter(|_| waiting.len() <= MOST_LOOKS);
-            let from = bounded.and_then(|snapshot| self.bound(prefix, snapshot));
-            listing.full &= from.is_none();
-            let objects = landing::list(prefix, from).await?;
-            let below = |o: &LandedObject| prefix.relative(&o.path).is_some_and(has_date_folders);
-            listing.bounded_is_possible &= objects.iter().all(below);
+            let bound = bounded.and_then(|snapshot| self.bound(prefix, snapshot));
+            listing.full &= bound.is_none();
+            let objects = landing::list(prefix, bound.as_ref()).await?;
+            let dated = |o: &LandedObject| prefix.relative(&o.path).and_then(layout).is_some();
+            listing.bounded_is_possible |= objects.iter().any(dated);
             if objects.is_empty() {
                 listing.empty.insert(prefix.url());
             }
@@ -73,8 +73,7 @@ impl Lister {
         let listed: HashSet<String> = listing.objects.iter().map(|object| object.url.clone()).collect();
         let full = listing.full;
         let look = |url: &str| {
-            let below = |prefix: &&Location| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some());
-            let (url, prefix) = (url.to_owned(), landing.iter().find(below));
+            let (url, prefix) = (url.to_owned(), landing.iter().find(|prefix| below(&prefix.url(), url).is_some()));
             async move {
                 let found = match prefix {
                     Some(_) if full => Ok(None),
@@ -97,10 +96,13 @@ impl Lister {
         }
     }
 
-    /// The delivery hour to list from; `None` where all must be listed.
-    fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<DateTime<Utc>> {
+    /// What is left out; `None` where all must be listed.
+    fn bound(&self, prefix: &Location, snapshot: &Snapshot) -> Option<Bound> {
         let shard = self.shard.map(|shard| shard.to_string());
         let newest = snapshot.newest_below(&prefix.url(), shard.as_deref())?;
-        (!full_listing_is_due(snapshot, self.shard, self.now)).then(|| newest - self.lookback)
+        if full_listing_is_due(snapshot, self.shard, self.now) {
+            return None;
+        }
+        Bound::new(newest.checked_sub_signed(self.lookback)?, snapshot.layouts_below(&prefix.url()))
     }
 }

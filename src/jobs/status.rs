@@ -77,6 +77,8 @@ pub struct TableStatus {
     pub records_rejected: u64,
     /// Their share of all records.
     pub rejected_share: f64,
+    /// Rows of records that were no strict JSON and could be repaired, of all objects that are compacted.
+    pub rows_repaired: u64,
     /// Partitions whose small files the next run merges.
     pub partitions_to_merge: u64,
     /// Folders that `gc` has condemned and not yet found deleted.
@@ -156,6 +158,7 @@ impl StatusJob {
             waiting: snapshot.waiting.values().take(NAMED).cloned().collect(),
             records_rejected: 0,
             rejected_share: 0.0,
+            rows_repaired: snapshot.repaired()?,
             partitions_to_merge: self.to_merge(snapshot, &schema.partitions),
             folders_condemned: snapshot.condemned.len() as u64,
             publishing_pending: None,

@@ -1,11 +1,12 @@
 //! Listing a landing prefix: every object below it is an input, whatever its name. A listing is complete or an error (I7).
 
-use super::key::delivery_time;
+use super::folders::Bound;
+use super::key::delivered;
 use super::local::{self, LocalFile, Names};
+use super::survey;
 use crate::error::{Error, Result};
 use crate::storage::Location;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub struct LandedObject {
     pub etag: Option<String>,
     /// The store's time of its last change.
     pub last_modified: DateTime<Utc>,
-    /// Delivery time, of the key; else `last_modified`.
+    /// When it was delivered, by its key, as far as that says it; else `last_modified`.
     pub delivered: DateTime<Utc>,
 }
 
@@ -42,26 +43,19 @@ impl LandedObject {
     }
 }
 
-/// Every object below `landing`, oldest delivery first. With `from`, only keys from that delivery hour's folder on: for
-/// landing prefixes whose date folders stand right below them, where that skips nothing newer.
-pub async fn list(landing: &Location, from: Option<DateTime<Utc>>) -> Result<Vec<LandedObject>> {
-    let offset = from.map(|hour| hour.format("%Y/%m/%d/%H").to_string());
+/// Every object below `landing`, oldest delivery first; with a bound, but for those in folders that it skips.
+pub async fn list(landing: &Location, bound: Option<&Bound>) -> Result<Vec<LandedObject>> {
     let mut objects = match landing.is_local() {
-        true => list_local(landing, offset).await?,
-        false => list_store(landing, offset).await?,
+        true => list_local(landing, bound.cloned()).await?,
+        false => list_store(landing, bound).await?,
     };
     objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
     Ok(objects)
 }
 
-async fn list_store(landing: &Location, offset: Option<String>) -> Result<Vec<LandedObject>> {
-    let store = landing.store();
-    let listing = match offset {
-        None => store.list(Some(landing.prefix())),
-        Some(offset) => store.list_with_offset(Some(landing.prefix()), &landing.path(&offset)),
-    };
-    let objects = listing.map_ok(|meta| landed(landing, meta)).try_collect().await;
-    one_a_url(objects.map_err(|e| unlisted(landing, e))?)
+async fn list_store(landing: &Location, bound: Option<&Bound>) -> Result<Vec<LandedObject>> {
+    let metas = survey::list(landing, bound).await.map_err(|e| unlisted(landing, e))?;
+    one_a_url(metas.into_iter().map(|meta| landed(landing, meta)).collect())
 }
 
 fn unlisted(landing: &Location, error: object_store::Error) -> Error {
@@ -95,9 +89,9 @@ fn one_a_url(mut objects: Vec<LandedObject>) -> Result<Vec<LandedObject>> {
     Ok(objects)
 }
 
-async fn list_local(landing: &Location, offset: Option<String>) -> Result<Vec<LandedObject>> {
-    let root = Names::new(landing.prefix()).root();
-    let files = tokio::task::spawn_blocking(move || local::walk(&root, offset.as_deref())).await;
+async fn list_local(landing: &Location, bound: Option<Bound>) -> Result<Vec<LandedObject>> {
+    let (root, begins) = (Names::new(landing.prefix()).root(), landing.begins().to_owned());
+    let files = tokio::task::spawn_blocking(move || local::walk(&root, &begins, bound.as_ref())).await;
     let files = files.map_err(|e| Error::internal("listing a local folder failed").caused_by(e))?;
     let files = files.map_err(|e| {
         Error::storage(format!("cannot list the landing prefix {landing}"))
@@ -105,6 +99,21 @@ async fn list_local(landing: &Location, offset: Option<String>) -> Result<Vec<La
             .hint("a listing must be complete: make every folder and file below the prefix readable for this user")
     })?;
     Ok(files.into_iter().map(|file| landed_locally(landing, file)).collect())
+}
+
+/// What begins with the name of this folder, and is not in it: a prefix `logs` without a slash gives `logs2026/…`.
+pub async fn like_named(landing: &Location) -> Result<Option<String>> {
+    let (parent, name) = match landing.prefix().as_ref().rsplit_once('/') {
+        Some((parent, name)) => (Path::parse(parent).unwrap_or_default(), name),
+        None => (Path::default(), landing.prefix().as_ref()),
+    };
+    let level = landing.store().list_with_delimiter(Some(&parent)).await?;
+    let objects = level.objects.into_iter().map(|object| object.location);
+    let named = |path: &Path| {
+        let begins = path.filename().is_some_and(|other| other.len() > name.len() && other.starts_with(name));
+        begins && !name.is_empty() && landing.begins().is_empty()
+    };
+    Ok(level.common_prefixes.into_iter().chain(objects).find(named).map(|path| landing.url_of(&path)))
 }
 
 /// One object by its URL, as `list` would give it; `None` where it is gone.
@@ -131,7 +140,7 @@ fn landed(landing: &Location, meta: ObjectMeta) -> LandedObject {
         store: landing.store().clone(),
         local: None,
         url: landing.url_of(&meta.location),
-        delivered: delivery_time(key).unwrap_or(meta.last_modified),
+        delivered: delivered(key, meta.last_modified),
         path: meta.location,
         size: meta.size,
         etag: meta.e_tag,

@@ -1,6 +1,7 @@
 //! Landing prefixes on this machine's disk: walked by ourselves, because the store library's listing leaves out names that
 //! it cannot read and files that it may not look at, in silence, and follows links to count a file twice.
 
+use super::folders::Bound;
 use crate::storage::is_left_behind;
 use chrono::{DateTime, Utc};
 use object_store::path::Path as Key;
@@ -20,13 +21,13 @@ pub(super) struct LocalFile {
     pub(super) modified: DateTime<Utc>,
 }
 
-/// Every file below `root`, links followed, each once. With `from`, only what sorts after it, by names below `root`.
+/// Every file below `root` of which the name below it begins so, links followed, each once; but for folders that `bound` skips.
 ///
 /// # Errors
 /// Any folder or file that cannot be looked at: a listing is complete or an error (I7). What vanishes meanwhile is no error.
-pub(super) fn walk(root: &Path, from: Option<&str>) -> Result<Vec<LocalFile>> {
+pub(super) fn walk(root: &Path, begins: &str, bound: Option<&Bound>) -> Result<Vec<LocalFile>> {
     let mut walk =
-        Walk { from: from.map(str::as_bytes), folders: HashSet::new(), files: HashSet::new(), found: Vec::new() };
+        Walk { begins: begins.as_bytes(), bound, folders: HashSet::new(), files: HashSet::new(), found: Vec::new() };
     let root = root.canonicalize()?;
     walk.folder(&root, &mut Vec::new())?;
     Ok(walk.found)
@@ -39,7 +40,8 @@ pub(super) fn look(path: &Path) -> Result<Option<LocalFile>> {
 }
 
 struct Walk<'a> {
-    from: Option<&'a [u8]>,
+    begins: &'a [u8],
+    bound: Option<&'a Bound>,
     folders: HashSet<PathBuf>,
     files: HashSet<PathBuf>,
     found: Vec<LocalFile>,
@@ -63,24 +65,25 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: PathBuf, name: &mut Vec<u8>) -> Result<()> {
-        if is_left_behind(&path.file_name().unwrap_or_default().to_string_lossy()) {
+        let left_behind = is_left_behind(&path.file_name().unwrap_or_default().to_string_lossy());
+        if left_behind || !name.starts_with(self.begins) {
             return Ok(());
         }
         let Some(metadata) = unless_gone(std::fs::metadata(&path))? else { return Ok(()) };
         let path = if path.is_symlink() { path.canonicalize()? } else { path };
         if metadata.is_dir() {
             name.push(b'/');
-            return if self.may_hold(name) { self.folder(&path, name) } else { Ok(()) };
+            return if self.skips(name) { Ok(()) } else { self.folder(&path, name) };
         }
-        if metadata.is_file() && self.from.is_none_or(|from| &name[..] > from) && self.files.insert(path.clone()) {
+        if metadata.is_file() && self.files.insert(path.clone()) {
             self.found.push(LocalFile::new(path, &metadata));
         }
         Ok(())
     }
 
-    /// Whether a name in this folder can sort after the bound.
-    fn may_hold(&self, folder: &[u8]) -> bool {
-        self.from.is_none_or(|from| folder >= &from[..from.len().min(folder.len())])
+    fn skips(&self, folder: &[u8]) -> bool {
+        let relative = String::from_utf8_lossy(&folder[self.begins.len()..]);
+        self.bound.is_some_and(|bound| bound.skips(&relative))
     }
 }
 
@@ -212,8 +215,8 @@ mod tests {
     use std::io::Write;
     use std::os::unix::fs::symlink;
 
-    fn names(root: &Path, from: Option<&str>) -> Vec<String> {
-        let mut names: Vec<String> = walk(root, from)
+    fn names(root: &Path, begins: &str, bound: Option<&Bound>) -> Vec<String> {
+        let mut names: Vec<String> = walk(root, begins, bound)
             .unwrap()
             .into_iter()
             .map(|file| {
@@ -248,19 +251,36 @@ mod tests {
         symlink(&root, root.join("loop")).unwrap();
         symlink(root.join("nowhere"), root.join("dangling")).unwrap();
         symlink(dir.path().join("outside"), root.join("linked")).unwrap();
-        let found = names(&root, None);
+        let found = names(&root, "", None);
         assert_eq!(found.len(), plain.len() + 2, "{found:?}");
         assert!(plain.iter().all(|name| found.iter().any(|found| found == name)), "{found:?}");
     }
 
     #[test]
-    fn a_bound_skips_what_sorts_before_it() {
+    fn a_bound_skips_old_date_folders_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        for name in ["2025/12/31/23/a", "2026/01/01/00/b", "2026/01/01/01/c", "2026/02/01/00/d", "x", "0"] {
+        let old = ["2025/12/31/23/a", "2026/01/01/00/b"];
+        let others = ["0", "2026/01/01/01/c", "2026/01/01/eu/e", "2026/02/01/00/d", "dt=2025-12-31/f", "x"];
+        old.iter().chain(&others).for_each(|name| write(root.join(name)));
+        let bound = Bound::new("2026-01-01T13:00:00Z".parse().unwrap(), vec!["%Y/%m/%d/%H/".into()]);
+        assert_eq!(names(&root, "", bound.as_ref()), others);
+        assert_eq!(names(&root, "2026", None).len(), 4);
+    }
+
+    #[test]
+    fn names_that_begin_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for name in
+            ["log/x", "logs.gz", "logs/x", "logs-errors/x", "logs2025/12/31/00/x", "logs2026/01/01/00/x", "other/logs"]
+        {
             write(root.join(name));
         }
-        assert_eq!(names(&root, Some("2026/01/01/01")), ["2026/01/01/01/c", "2026/02/01/00/d", "x"]);
+        let all = ["logs-errors/x", "logs.gz", "logs/x", "logs2025/12/31/00/x", "logs2026/01/01/00/x"];
+        assert_eq!(names(&root, "logs", None), all);
+        let bound = Bound::new("2026-01-01T12:00:00Z".parse().unwrap(), vec!["%Y/%m/%d/%H/".into()]);
+        assert_eq!(names(&root, "logs", bound.as_ref()).len(), 4);
     }
 
     #[test]

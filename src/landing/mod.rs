@@ -1,10 +1,13 @@
 //! Landed objects: listing them, what their keys say, and their bytes without compression.
 
 pub mod compression;
+mod folders;
 mod key;
 mod list;
 mod local;
+mod survey;
 
-pub use key::{delivery_time, has_date_folders};
-pub use list::{LandedObject, head, list};
+pub use folders::{Bound, layout};
+pub use key::{below, said_time};
+pub use list::{LandedObject, head, like_named, list};
 pub use local::LocalBody;

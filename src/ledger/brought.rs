@@ -1,8 +1,9 @@
 //! What was ever compacted below a landing prefix: where a listing may begin. Pure.
 
-use crate::landing::has_date_folders;
+use crate::landing::{below, layout};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// That objects below a landing prefix were compacted, and the newest delivery of them. It stays where a rollback takes them
 /// out: they wait then, and are looked at wherever a listing begins.
@@ -16,16 +17,35 @@ pub(super) struct Brought {
     /// Of objects in date folders right below the prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<DateTime<Utc>>,
+    /// How those folders are written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    layouts: Vec<String>,
 }
 
-/// Notes an object that was brought by a run of that share.
-pub(super) fn note(all: &mut Vec<Brought>, landing: &[String], shard: &Option<String>, url: &str, at: DateTime<Utc>) {
-    let below = |prefix: &&String| relative(prefix, url).is_some();
-    let Some(prefix) = landing.iter().find(below) else { return };
-    let dated = relative(prefix, url).is_some_and(has_date_folders).then_some(at);
-    match all.iter_mut().find(|known| known.landing == *prefix && known.shard == *shard) {
-        Some(known) => known.newest = known.newest.max(dated),
-        None => all.push(Brought { landing: prefix.clone(), shard: shard.clone(), newest: dated }),
+/// More layouts than any stream has had: of what else looks like one all is listed.
+const MOST_LAYOUTS: usize = 16;
+
+/// Notes an object that was brought by a run of that share, at the time `now`.
+///
+/// A key that tells a time to come says nothing of how new the others are.
+pub(super) fn note(
+    all: &mut Vec<Brought>,
+    landing: &[String],
+    shard: &Option<String>,
+    (url, delivered): (&str, DateTime<Utc>),
+    now: DateTime<Utc>,
+) {
+    let Some((prefix, key)) = landing.iter().find_map(|prefix| Some((prefix, below(prefix, url)?))) else { return };
+    let at = all.iter().position(|known| known.landing == *prefix && known.shard == *shard).unwrap_or_else(|| {
+        all.push(Brought { landing: prefix.clone(), shard: shard.clone(), newest: None, layouts: Vec::new() });
+        all.len() - 1
+    });
+    let (known, Some(layout)) = (&mut all[at], layout(key)) else { return };
+    if delivered <= now {
+        known.newest = known.newest.max(Some(delivered));
+    }
+    if !known.layouts.contains(&layout) && known.layouts.len() < MOST_LAYOUTS {
+        known.layouts.push(layout);
     }
 }
 
@@ -40,8 +60,10 @@ pub(super) fn newest(all: &[Brought], landing: &str, shard: Option<&str>) -> Opt
     all.iter().filter(|known| known.landing == landing).filter(counts).filter_map(|known| known.newest).max()
 }
 
-fn relative<'a>(prefix: &str, url: &'a str) -> Option<&'a str> {
-    url.strip_prefix(prefix.trim_end_matches('/'))?.strip_prefix('/')
+/// How the date folders of what was brought are written, by runs of any share.
+pub(super) fn layouts(all: &[Brought], landing: &str) -> Vec<String> {
+    let layouts = all.iter().filter(|known| known.landing == landing).flat_map(|known| &known.layouts);
+    layouts.cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 #[cfg(test)]
@@ -50,7 +72,8 @@ mod tests {
 
     #[test]
     fn the_newest_by_prefix_and_share() {
-        let (landing, mut all) = (["s3://b/web".to_owned(), "s3://b/web2".to_owned()], Vec::new());
+        let landing = ["s3://b/web", "s3://b/web2", "s3://b/logs*"].map(str::to_owned);
+        let mut all = Vec::new();
         let hour = |hour: i64| DateTime::from_timestamp(hour * 3600, 0).unwrap();
         let urls = [
             ("s3://b/web/2026/11/20/03/x", None, 3),
@@ -59,13 +82,19 @@ mod tests {
             ("s3://b/web/2026/11/20/07/x", Some("2/2"), 7),
             ("s3://b/web2/x", None, 9),
             ("s3://c/2026/11/20/09/x", None, 9),
+            ("s3://b/logs2026/11/20/02/x", None, 2),
+            ("s3://b/logs/dt=2026-11-20/x", None, 3),
+            ("s3://b/logsdt=2026-11-20/x", None, 99), // to come
         ];
         for (url, shard, at) in urls {
-            note(&mut all, &landing, &shard.map(str::to_owned), url, hour(at));
+            note(&mut all, &landing, &shard.map(str::to_owned), (url, hour(at)), hour(10));
         }
         let web = |shard| newest(&all, "s3://b/web", shard);
         assert_eq!([web(None), web(Some("1/2")), web(Some("3/4"))], [7, 5, 3].map(|at| Some(hour(at))));
         assert_eq!((newest(&all, "s3://b/web2", None), any(&all, "s3://b/web2")), (None, true));
         assert!(!any(&all, "s3://c"));
+        assert_eq!(newest(&all, "s3://b/logs*", None), Some(hour(2)));
+        assert_eq!(layouts(&all, "s3://b/logs*"), ["%Y/%m/%d/%H/", "dt=%Y-%m-%d/"]);
+        assert_eq!(layouts(&all, "s3://b/web"), ["%Y/%m/%d/%H/"]);
     }
 }

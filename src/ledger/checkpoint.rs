@@ -5,10 +5,10 @@
 
 use super::brought::Brought;
 use super::commit::{ColumnStats, FORMAT, Pins, Waiting, checksum};
-use super::compacted::{Compacted, Key};
+use super::compacted::{Compacted, Key, place};
 use super::snapshot::{CompactedInput, LiveFile, Snapshot};
 use crate::error::{Error, Result};
-use crate::landing::delivery_time;
+use crate::landing::said_time;
 use crate::table::{FileSet, Partition};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ pub(super) struct Part {
     count: u64,
     first: String,
     last: String,
-    /// Of compacted inputs: each was delivered when its key says, so that its URL tells that it is here.
+    /// Of compacted inputs: the URL of each says a time, and so tells that it is here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) dated: bool,
 }
@@ -126,6 +126,8 @@ struct InputState {
     commit: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     opened: bool,
+    #[serde(default, skip_serializing_if = "super::commit::is_zero")]
+    repaired: u64,
 }
 
 /// As of commits: the checksum is of the bytes of `checkpoint`'s value.
@@ -220,10 +222,10 @@ impl Part {
     /// Adds the compacted inputs of a part to the state of its root, or to a later one in which none of them changed.
     pub(super) fn add_compacted(&self, bytes: &[u8], state: &mut Snapshot) -> Option<()> {
         let written = state.base.root.as_ref().map(|root| root.number);
-        for InputState { url, etag, size, delivered, commit, opened } in self.items(bytes)? {
-            let found = !self.dated || delivery_time(&url) == Some(delivered);
+        for InputState { url, etag, size, delivered, commit, repaired, opened } in self.items(bytes)? {
+            let found = !self.dated || said_time(&url).is_some();
             let fits = Some(commit) <= written && !state.waiting.contains_key(&url);
-            let input = CompactedInput { etag, size, delivered, commit, opened };
+            let input = CompactedInput { etag, size, delivered, repaired, commit, opened };
             (found && fits && state.compacted.insert(url, input).is_none()).then_some(())?;
         }
         Some(())
@@ -231,8 +233,8 @@ impl Part {
 
     /// The last key of a part of compacted inputs; `None` where there is none such.
     pub(super) fn last_input(&self) -> Option<Key> {
-        let (delivered, url) = self.last.split_once(' ')?;
-        Some((delivered.parse().ok()?, url.to_owned()))
+        let (time, url) = self.last.split_once(' ')?;
+        Some((time.parse().ok()?, url.to_owned()))
     }
 }
 
@@ -298,17 +300,19 @@ fn pack_partitions(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(Stri
 
 fn pack_compacted(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(String, Vec<u8>)>) -> Result<Vec<Part>> {
     let mut inputs: Vec<(&String, &CompactedInput)> = state.compacted.loaded().collect();
-    inputs.sort_unstable_by_key(|(url, input)| (input.delivered, *url));
+    inputs.sort_by_cached_key(|(url, input)| (place(url, input.delivered), *url));
     let mut absent = state.compacted.absent().peekable();
     for (url, input) in inputs {
-        let before = |(delivered, last): &Key| (*delivered, last) < (input.delivered, url);
+        let said = said_time(url);
+        let time = said.unwrap_or(input.delivered);
+        let before = |(other, last): &Key| (*other, last) < (time, url);
         while let Some((_, part)) = absent.next_if(|(last, _)| before(last)) {
             packer.keep(part, new)?;
         }
-        packer.dated &= delivery_time(url) == Some(input.delivered);
-        let CompactedInput { etag, size, delivered, commit, opened } = input.clone();
-        let key = format!("{} {url}", delivered.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-        packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit, opened })?;
+        packer.dated &= said.is_some();
+        let CompactedInput { etag, size, delivered, repaired, commit, opened } = input.clone();
+        let key = format!("{} {url}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit, repaired, opened })?;
         packer.cut_if(crc32fast::hash(url.as_bytes()).is_multiple_of(COMPACTED_A_PART), new)?;
     }
     absent.try_for_each(|(_, part)| packer.keep(part, new))?;
@@ -327,7 +331,7 @@ struct Packer<'a> {
     last: String,
     /// The newest commit that changed any of the items.
     changed: u64,
-    /// Whether all items were delivered when their keys say, if they are inputs.
+    /// Whether the URLs of all items say a time, if they are inputs.
     dated: bool,
     parts: Vec<Part>,
 }

@@ -159,6 +159,9 @@ pub struct Input {
     /// Whether failed records of Firehose in it were opened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opened: bool,
+    /// How many rows of them were no strict JSON and could be repaired.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repaired: u64,
 }
 
 /// A landed object that could not be read.

@@ -1,18 +1,23 @@
 //! The compacted inputs of a state: those that are loaded, and which are not. Pure.
 //!
-//! A checkpoint keeps them in parts, in the order of their [`Key`]s: by delivery, then by URL. Where a key says the delivery
+//! A checkpoint keeps them in parts, in the order of their [`Key`]s: by time, then by URL. Where a key says a time
 //! itself, the URL of an object is enough to tell the one part that it would be in. So a run loads the parts that the objects
 //! of its listing would be in, however many there are (I8), and asking for what is not loaded is an error, never a "no".
 
 use super::checkpoint::Part;
 use super::snapshot::CompactedInput;
 use crate::error::{Error, Result};
-use crate::landing::delivery_time;
+use crate::landing::said_time;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeSet, HashMap};
 
-/// The place of an input in the order of all: its delivery, and its URL.
+/// The place of an input in the order of all: its time, and its URL.
 pub(super) type Key = (DateTime<Utc>, String);
+
+/// The time that an input has its place by: what its URL says, whatever is known besides; else its delivery.
+pub(super) fn place(url: &str, delivered: DateTime<Utc>) -> DateTime<Utc> {
+    said_time(url).unwrap_or(delivered)
+}
 
 /// The inputs that a table has compacted, as far as they are loaded. Of a state from [`Ledger::load`](super::Ledger::load),
 /// that is all.
@@ -28,7 +33,7 @@ pub struct Compacted {
 #[derive(Debug, Clone)]
 struct Range {
     last: Key,
-    /// Where it is not loaded. Then each input in it was delivered when its key says.
+    /// Where it is not loaded. Then the URL of each input in it says a time.
     part: Option<Part>,
 }
 
@@ -46,7 +51,7 @@ impl Compacted {
     /// Internal: the part that it would be in is not loaded. [`Ledger::look_up`](super::Ledger::look_up) comes first.
     pub fn get(&self, url: &str) -> Result<Option<&CompactedInput>> {
         match self.inputs.get(url) {
-            None if self.part_of(delivery_time(url), url).is_some() => {
+            None if self.part_of(said_time(url), url).is_some() => {
                 Err(Error::internal(format!("it is not loaded whether {url} is compacted")))
             }
             known => Ok(known),
@@ -82,10 +87,10 @@ impl Compacted {
         self.ranges.iter().filter_map(|range| Some((&range.last, range.part.as_ref()?)))
     }
 
-    /// The place of the part to load before anything is said of an object, or done to it, that was delivered then.
-    pub(super) fn part_of(&self, delivered: Option<DateTime<Utc>>, url: &str) -> Option<usize> {
-        let (delivered, newest) = (delivered?, self.ranges.len().checked_sub(1)?);
-        let before = |range: &Range| (range.last.0, range.last.1.as_str()) < (delivered, url);
+    /// The place of the part to load before anything is said of an object, or done to it, that has its place by this time.
+    pub(super) fn part_of(&self, time: Option<DateTime<Utc>>, url: &str) -> Option<usize> {
+        let (time, newest) = (time?, self.ranges.len().checked_sub(1)?);
+        let before = |range: &Range| (range.last.0, range.last.1.as_str()) < (time, url);
         let at = self.ranges.partition_point(before).min(newest);
         self.ranges[at].part.is_some().then_some(at)
     }

@@ -127,6 +127,7 @@ mod tests {
             records: 0,
             rejected: 0,
             opened: false,
+            repaired: 0,
         };
         let file = |path: &&str| DataFile {
             path: path.to_string(),

@@ -2,10 +2,11 @@
 
 use super::checkpoint::{Base, Encoded, Part, Root, encode};
 use super::commit::Commit;
+use super::compacted::place;
 use super::snapshot::Snapshot;
 use super::store::Ledger;
 use crate::error::{Error, Result};
-use crate::landing::delivery_time;
+use crate::landing::said_time;
 use crate::sabotage::{Broken, broken};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -76,7 +77,7 @@ impl Ledger {
     /// As of [`load`](Self::load).
     pub async fn look_up<'a>(&self, state: &mut Snapshot, urls: impl IntoIterator<Item = &'a str>) -> Result<()> {
         let known = &state.compacted;
-        let parts = urls.into_iter().filter_map(|url| known.part_of(delivery_time(url), url)).collect();
+        let parts = urls.into_iter().filter_map(|url| known.part_of(said_time(url), url)).collect();
         self.load_parts(state, parts).await
     }
 
@@ -93,10 +94,13 @@ impl Ledger {
     pub(super) async fn prepare(&self, state: &mut Snapshot, commit: &Commit) -> Result<()> {
         let known = &state.compacted;
         // An input without a time in its key goes by another: the part that it will be in must be whole to be written again.
-        let new = commit.inputs.iter().filter_map(|input| known.part_of(Some(input.delivered), &input.url));
+        let new = commit
+            .inputs
+            .iter()
+            .filter_map(|input| known.part_of(Some(place(&input.url, input.delivered)), &input.url));
         let inputs = commit.inputs.iter().map(|input| &input.url);
         let urls = inputs.chain(&commit.taken_out).chain(commit.waiting.iter().map(|waiting| &waiting.url));
-        let parts = urls.filter_map(|url| known.part_of(delivery_time(url), url)).chain(new).collect();
+        let parts = urls.filter_map(|url| known.part_of(said_time(url), url)).chain(new).collect();
         self.load_parts(state, parts).await
     }
 

@@ -7,7 +7,7 @@ use super::compacted::Compacted;
 use crate::error::{Error, Result};
 use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition, TableSchema};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
@@ -74,6 +74,8 @@ pub struct CompactedInput {
     pub size: u64,
     /// When it was delivered.
     pub delivered: DateTime<Utc>,
+    /// Rows of it that were repaired.
+    pub repaired: u64,
     /// The commit that compacted it, or the last redrive that read its rejected records.
     pub commit: u64,
     /// Whether failed records of Firehose in it were opened.
@@ -168,14 +170,16 @@ impl Snapshot {
                 etag: input.etag.clone(),
                 size: input.size,
                 delivered: input.delivered,
+                repaired: input.repaired,
                 commit: commit.number,
                 opened: input.opened,
             };
             self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
-            // What other commits bring was brought before. And a key that tells a time to come says nothing of the others.
-            if commit.action == Action::Add && input.delivered <= commit.at + TimeDelta::days(1) {
-                brought::note(&mut self.brought, &self.pins.landing, &commit.shard, &input.url, input.delivered);
+            // What other commits bring was brought before.
+            if commit.action == Action::Add {
+                let object = (input.url.as_str(), input.delivered);
+                brought::note(&mut self.brought, &self.pins.landing, &commit.shard, object, commit.at);
             }
         }
         for gone in &commit.gone {
@@ -331,10 +335,23 @@ impl Snapshot {
         Ok(self.compacted.all()?.values().map(|input| input.delivered).max())
     }
 
+    /// Rows of records that were no strict JSON and could be repaired, of all that is compacted.
+    ///
+    /// # Errors
+    /// Internal: not all of it is loaded.
+    pub fn repaired(&self) -> Result<u64> {
+        Ok(self.compacted.all()?.values().map(|input| input.repaired).sum())
+    }
+
     /// The newest delivery below a landing prefix with date folders that runs of a share of its objects have compacted, or
     /// runs of all; without a share, that any run has. Also of objects that were taken out again.
     pub fn newest_below(&self, landing: &str, shard: Option<&str>) -> Option<DateTime<Utc>> {
         brought::newest(&self.brought, landing, shard)
+    }
+
+    /// How the date folders right below a landing prefix are written of which objects were compacted.
+    pub fn layouts_below(&self, landing: &str) -> Vec<String> {
+        brought::layouts(&self.brought, landing)
     }
 
     /// Whether any object below the landing prefix was ever compacted.
@@ -372,6 +389,7 @@ mod tests {
             records: 0,
             rejected: 0,
             opened: false,
+            repaired: 0,
         }
     }
 

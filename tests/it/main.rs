@@ -12,6 +12,7 @@
 //! - [`columns`]: nested columns, partitions by value, the shipped schemas, envelopes.
 //! - [`discover`]: what is proposed for what landed compacts unedited; what changed is told.
 //! - [`evolve`]: a schema file that changes: its commit, the files of before, runs at the same time.
+//! - [`landing`]: which objects runs list: date folders in every layout, time zones, prefixes without a slash.
 //! - [`merge`]: merging changes no answer; shards take each object once.
 //! - [`verify`]: every kind of damage is found, a clean lake is clean; how a table stands, what happened to it.
 //! - [`rollback`]: rollback, resume, rebuild, expire: exactly once after each, in races, with a fault at each operation.
@@ -31,6 +32,7 @@ mod discover;
 mod evolve;
 mod exactly_once;
 mod gc;
+mod landing;
 mod merge;
 mod reading;
 mod redrive;

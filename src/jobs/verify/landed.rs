@@ -3,10 +3,10 @@
 use super::books::Books;
 use super::{Check, Verdict, VerifyJob, VerifyReport, counted};
 use crate::error::{Error, Result};
-use crate::landing::{self, LandedObject, has_date_folders};
+use crate::landing::{self, Bound, LandedObject, below, layout};
 use crate::ledger::Input;
 use crate::storage::Location;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What is in the landing zone, by URL; `None` where not all of it could be listed.
 pub(super) type Landed = Option<HashMap<String, LandedObject>>;
@@ -50,22 +50,15 @@ async fn list(job: &VerifyJob, url: &str) -> Result<(Location, Vec<LandedObject>
 }
 
 fn compare(job: &VerifyJob, books: &Books, prefix: &Location, objects: &[LandedObject], report: &mut VerifyReport) {
-    let dated =
-        |url: &str| prefix.path_of(url).is_some_and(|path| prefix.relative(&path).is_some_and(has_date_folders));
-    let newest = books
-        .inputs
-        .values()
-        .map(|brought| &brought.input)
-        .filter(|input| dated(&input.url))
-        .map(|input| input.delivered)
-        .max();
-    let bound = newest.map(|newest| newest - job.lookback);
+    let bound = bound(job, books, prefix);
+    let skips =
+        |o: &LandedObject| prefix.relative(&o.path).is_some_and(|key| bound.as_ref().is_some_and(|b| b.skips(key)));
     let (mut later, mut old) = (Vec::new(), Vec::new());
     for object in objects {
         match books.inputs.get(&object.url) {
             Some(brought) => changed(object, brought.commit, &brought.input, report),
             None if books.waiting.contains_key(&object.url) => {}
-            None if bound.is_some_and(|bound| object.delivered < bound) => old.push(object),
+            None if skips(object) => old.push(object),
             None => later.push(object),
         }
     }
@@ -77,6 +70,15 @@ fn compare(job: &VerifyJob, books: &Books, prefix: &Location, objects: &[LandedO
         let hint = "whether they are compacted shows once the ledger is whole";
         report.add(Verdict::Unchecked, Check::Landing, prefix.url(), told, hint);
     }
+}
+
+/// What a run would leave out that does not list all.
+fn bound(job: &VerifyJob, books: &Books, prefix: &Location) -> Option<Bound> {
+    let prefix = prefix.url();
+    let inputs = books.inputs.values().map(|brought| &brought.input);
+    let (times, layouts): (Vec<_>, BTreeSet<_>) =
+        inputs.filter_map(|input| Some((input.delivered, layout(below(&prefix, &input.url)?)?))).unzip();
+    Bound::new(times.into_iter().max()?.checked_sub_signed(job.lookback)?, layouts.into_iter().collect())
 }
 
 fn changed(object: &LandedObject, commit: u64, input: &Input, report: &mut VerifyReport) {

@@ -40,22 +40,32 @@ enum Key {
     Says,
     /// The key says none: it is when the object was last modified.
     Silent,
-    /// The key says another. No run writes such an input.
-    Lies,
+    /// The key says another, of the stream's time zone.
+    Zoned,
 }
 
 fn url(key: Key, hour: u8, name: u64) -> String {
     match key {
-        Key::Says => format!("in/1970/01/01/{hour:02}/{name}"),
+        Key::Says => format!("in/2026/01/01/{hour:02}/{name}"),
         Key::Silent => format!("in/{name}"),
-        Key::Lies => format!("in/1970/01/01/{:02}/lies/{name}", 9 - hour),
+        Key::Zoned => format!("in/2026/01/01/{:02}/zoned/{name}", 9 - hour),
     }
 }
 
 fn input(key: Key, hour: u8, name: u64) -> Input {
     let late = TimeDelta::nanoseconds(if matches!(key, Key::Says) { 0 } else { 1 });
-    let (url, delivered) = (url(key, hour, name), DateTime::UNIX_EPOCH + TimeDelta::hours(hour.into()) + late);
-    Input { url, etag: Some("\"e\"".into()), size: 1, delivered, records: 0, rejected: 0, opened: false }
+    let midnight = DateTime::UNIX_EPOCH + TimeDelta::days(20_454); // 2026-01-01
+    let (url, delivered) = (url(key, hour, name), midnight + TimeDelta::hours(hour.into()) + late);
+    Input {
+        url,
+        etag: Some("\"e\"".into()),
+        size: 1,
+        delivered,
+        records: 0,
+        rejected: 0,
+        repaired: name % 3,
+        opened: false,
+    }
 }
 
 fn file(path: String, partition: &str) -> DataFile {
@@ -123,7 +133,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn key() -> impl Strategy<Value = Key> {
-    prop_oneof![8 => Just(Key::Says), 1 => Just(Key::Silent), 1 => Just(Key::Lies)]
+    prop_oneof![8 => Just(Key::Says), 1 => Just(Key::Silent), 1 => Just(Key::Zoned)]
 }
 
 fn commit_of(step: &Step, state: &Snapshot) -> Option<Commit> {
@@ -177,7 +187,7 @@ fn oldest(state: &Snapshot) -> Option<Input> {
     let all = state.compacted.all().unwrap();
     let (url, input) = all.iter().min_by_key(|(url, input)| (input.delivered, *url))?;
     let (url, delivered) = (url.clone(), input.delivered);
-    Some(Input { url, etag: None, size: 1, delivered, records: 0, rejected: 0, opened: false })
+    Some(Input { url, etag: None, size: 1, delivered, records: 0, rejected: 0, repaired: 0, opened: false })
 }
 
 /// Makes the history, with its checkpoints; the fold of all its commits. What the writer has loaded of the state is right at
@@ -203,7 +213,7 @@ async fn history(ledger: &Ledger, steps: &[Step]) -> Snapshot {
 
 /// URLs of every kind: all that are compacted, and some that never were.
 fn urls(truth: &Snapshot) -> Vec<String> {
-    let strangers = (0..5_u8).flat_map(|hour| [Key::Says, Key::Silent, Key::Lies].map(|key| url(key, hour, 7)));
+    let strangers = (0..5_u8).flat_map(|hour| [Key::Says, Key::Silent, Key::Zoned].map(|key| url(key, hour, 7)));
     truth.compacted.all().unwrap().keys().cloned().chain(strangers).collect()
 }
 
@@ -442,7 +452,8 @@ async fn parts_that_did_not_change_are_named_again() {
 async fn of_old_inputs_only_those_are_loaded_that_are_asked_for() {
     let ledger = ledger();
     let base = created(&ledger).await;
-    let inputs: Vec<Input> = (0..200).map(|n| input(Key::Says, (n / 20) as u8, n)).collect();
+    let key = |n: u64| if n.is_multiple_of(2) { Key::Says } else { Key::Zoned };
+    let inputs: Vec<Input> = (0..200).map(|n| input(key(n), (n / 20) as u8, n)).collect();
     let mut state = append(&ledger, &base, Commit { inputs, ..commit(Action::Add) }).await;
     ledger.checkpoint(&mut state).await.unwrap();
     let mut lean = ledger.load_lean().await.unwrap().unwrap();

@@ -97,6 +97,7 @@ impl Lake {
             records: rows_written + rejected,
             opened: false,
             rejected,
+            repaired: 0,
         }];
         self.append(table, base, commit).await
     }
@@ -641,6 +642,7 @@ async fn old_files_lack_newer_columns() {
         delivered: DateTime::UNIX_EPOCH,
         records: 3,
         rejected: 0,
+        repaired: 0,
         opened: false,
     }];
     lake.append("logs/access", &base, commit).await;

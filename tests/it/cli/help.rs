@@ -157,8 +157,8 @@ fn help_of_compact() {
                   profile]
 
               --landing <URL>
-                  A landing prefix: a folder, or its URL. May be repeated. Needed once, when the table is
-                  made
+                  A landing prefix: a folder, or its URL; with a * at its end, all that begins so. May be
+                  repeated. Needed once, when the table is made
 
               --schema <NAME|FILE>
                   A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema

@@ -87,7 +87,7 @@ fn status() {
     assert_snapshot!(still(&sized), @r#"
         $ firelake status --lake lake --json
         -- stdout
-        {"database":"logs","table":"access","commits":4,"committed_at":"[moment]","files":1,"bytes":[size],"rows":66,"partitions":1,"newest_event":"2026-11-20T00:59:23.000","newest_delivery":"2026-11-20T06:00:00Z","lag":{"objects":0,"bytes":0,"oldest_delivery":null,"objects_settling":0},"objects_waiting":1,"waiting":[{"url":"file://[dir]/landing/2026/11/20/05/x.zip","reason":"it is compressed with bzip2, which this firelake does not read","since":"[moment]"}],"records_rejected":7,"rejected_share":0.0958904109589041,"partitions_to_merge":0,"folders_condemned":0,"publishing_pending":false,"full_listing_at":"[moment]","problems":[]}
+        {"database":"logs","table":"access","commits":4,"committed_at":"[moment]","files":1,"bytes":[size],"rows":66,"partitions":1,"newest_event":"2026-11-20T00:59:23.000","newest_delivery":"2026-11-20T06:00:00Z","lag":{"objects":0,"bytes":0,"oldest_delivery":null,"objects_settling":0},"objects_waiting":1,"waiting":[{"url":"file://[dir]/landing/2026/11/20/05/x.zip","reason":"it is compressed with bzip2, which this firelake does not read","since":"[moment]"}],"records_rejected":7,"rejected_share":0.0958904109589041,"rows_repaired":0,"partitions_to_merge":0,"folders_condemned":0,"publishing_pending":false,"full_listing_at":"[moment]","problems":[]}
         -- exit code 1
         "#);
     sandbox.run("status --lake lake --table nowhere").fails(2, &["there is no table logs.nowhere in"]);

@@ -89,6 +89,12 @@ impl Lake {
         self.inner.put(&Path::from(path), body.into().into()).await.unwrap();
     }
 
+    /// The same, of the time that the store's clock shows.
+    pub async fn put_at_clock(&self, path: &str, body: &str) {
+        let clocked = Clocked { inner: self.inner.clone(), clock: self.clock.clone() };
+        clocked.put(&Path::parse(path).unwrap(), body.to_owned().into()).await.unwrap();
+    }
+
     /// The same with a Content-Encoding.
     pub async fn put_encoded(&self, path: &str, encoding: &'static str, body: Vec<u8>) {
         let attributes = Attributes::from_iter([(Attribute::ContentEncoding, encoding)]);

@@ -3,7 +3,10 @@
 use super::lake;
 use crate::support::lake::now;
 use chrono::TimeDelta;
+use firelake::compact::WorkLimits;
+use firelake::jobs::rebuild::Rebuild;
 use firelake::jobs::status::Lag;
+use firelake::ledger::AsOf;
 
 #[tokio::test]
 async fn of_a_table_with_nothing_to_do_and_with_everything() {
@@ -67,6 +70,28 @@ async fn publishing_that_is_pending() {
     }
     let status = lake.status(now()).await;
     assert_eq!((status.publishing_pending, status.needs_attention()), (Some(true), false));
+}
+
+/// Of what is compacted now: a rollback takes its rows out of the count, a rebuild counts them once.
+#[tokio::test]
+async fn repaired_rows_are_counted_by_what_is_compacted() {
+    let (lake, _) = lake().await;
+    let repaired = async || lake.status(now()).await.rows_repaired;
+    assert_eq!(repaired().await, 0);
+    let key = "landing/2026/11/20/05/nginx";
+    lake.put(key, "{\"host\":\"a\",\"agent\":\"\\x41\"}{\"host\":\"b\",\"bytes\":-}{\"host\":\"c\"}").await;
+    lake.compact().await.unwrap();
+    assert_eq!(repaired().await, 2);
+    let (from, to) = ("2026-11-20T05:00:00Z".parse().unwrap(), "2026-11-20T06:00:00Z".parse().unwrap());
+    let rebuild = Rebuild {
+        delivered: from..to,
+        work: WorkLimits { threads: 1, ..Default::default() },
+        watch: Default::default(),
+    };
+    lake.change(true).rebuild(&rebuild).await.unwrap();
+    assert_eq!(repaired().await, 2);
+    lake.change(true).rollback(AsOf::Commit(2)).await.unwrap();
+    assert_eq!(repaired().await, 0);
 }
 
 /// A long rejected record is several rows and one record.
