@@ -33,6 +33,8 @@ pub mod table;
 // raw objects in
 pub mod decode;
 pub mod landing;
+// what a person may make of them: a schema proposed, for nothing that runs by itself
+pub mod discover;
 // job 1: compact
 pub mod compact;
 pub mod ledger;

@@ -17,6 +17,8 @@ pub(crate) enum Broken {
     CondemnUnchecked,
     /// A rollback stands although files came or went since it was planned.
     RollbackRebases,
+    /// What was planned by a schema stands although the table has another one since.
+    EvolveUnchecked,
     /// The catalog is brought to the state that the run has in memory, not to the ledger's head.
     PublishStale,
     /// The watermark follows the head at once, though earlier calls may still land.

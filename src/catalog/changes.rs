@@ -84,6 +84,9 @@ fn update(f: &mut fmt::Formatter<'_>, name: &str, from: &CatalogTable, to: &Cata
         writeln!(f, "~ {name} from {} to {}", from.location, to.location)?;
     }
     from.odd.iter().try_for_each(|odd| writeln!(f, "~ {name} repaired: {odd}"))?;
+    if from.widening {
+        writeln!(f, "~ {name} its wider types in all partitions")?;
+    }
     let lacks = |table: &CatalogTable, column: &CatalogColumn| {
         !table.columns.iter().any(|other| (&other.name, &other.hive_type) == (&column.name, &column.hive_type))
     };

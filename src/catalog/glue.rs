@@ -182,12 +182,10 @@ impl GlueCatalog {
         }
     }
 
-    /// Replaces the definition that is `there`, where it is still that one. Partitions that need the new columns get them
-    /// first: were this to end between, the next publish would find the definition still to be changed.
+    /// Replaces the definition that is `there`, where it is still that one.
     ///
-    /// Partitions among the changes are left to be written whole after this: what the catalog says of their locations may be
-    /// older than what others have just published. So are those that have these columns already, so that a large table is done
-    /// in several looks where one is too short.
+    /// Types that grow do so in the table first, which remembers that its partitions are yet to follow. They do in the next
+    /// look's update, whoever's it is, and the one after their last takes the mark away.
     async fn update(
         &self,
         name: Named<'_>,
@@ -196,16 +194,13 @@ impl GlueCatalog {
         changes: &Changes,
         signing: Signing,
     ) -> Result<Applied> {
-        let input = convert::table_input(name.table, to, Some(there)).map_err(unbuilt)?;
-        if convert::cascades(&convert::table(there).columns, &to.columns) {
-            let columns = input.storage_descriptor().map(|descriptor| descriptor.columns()).unwrap_or_default();
-            let changed: HashSet<Vec<String>> = changes.partitions.iter().map(|one| values(&one.partition)).collect();
-            let mut partitions = self.all_partitions(name, true).await?;
-            partitions.retain(|there| !changed.contains(there.values()) && !convert::has_columns(there, columns));
-            let inputs = partitions.into_iter().map(|partition| convert::with_columns(partition, columns)).collect();
-            if self.update_partitions(name, inputs, signing).await? == Applied::Beaten {
-                return Ok(Applied::Beaten);
-            }
+        let mut input = convert::table_input(name.table, to, Some(there)).map_err(unbuilt)?;
+        if !to.partition_keys.is_empty() && convert::cascades(&convert::table(there).columns, &to.columns) {
+            input = convert::widening(input);
+        } else if convert::is_widening(there)
+            && self.widen_partitions(name, &input, changes, signing).await? == Applied::Beaten
+        {
+            return Ok(Applied::Beaten);
         }
         let call = self.client.update_table().database_name(name.database).table_input(input);
         let call = call.set_version_id(there.version_id.clone()).skip_archive(true);
@@ -220,6 +215,26 @@ impl GlueCatalog {
             }
             Err(error) => self.refused(signing, "glue:UpdateTable", name, error).await,
         }
+    }
+
+    /// Gives all partitions the table's columns.
+    ///
+    /// Those among the changes are left to be written whole after this: what the catalog says of their locations may be older than
+    /// what others have just published. So are those that have these columns already, so that a large table is done in several
+    /// looks where one is too short.
+    async fn widen_partitions(
+        &self,
+        name: Named<'_>,
+        table: &TableInput,
+        changes: &Changes,
+        signing: Signing,
+    ) -> Result<Applied> {
+        let columns = table.storage_descriptor().map(|descriptor| descriptor.columns()).unwrap_or_default();
+        let changed: HashSet<Vec<String>> = changes.partitions.iter().map(|one| values(&one.partition)).collect();
+        let mut partitions = self.all_partitions(name, true).await?;
+        partitions.retain(|there| !changed.contains(there.values()) && !convert::has_columns(there, columns));
+        let inputs = partitions.into_iter().map(|partition| convert::with_columns(partition, columns)).collect();
+        self.update_partitions(name, inputs, signing).await
     }
 
     /// What an error of a signed call means: one that retries have made too old is refused for its signature.

@@ -39,6 +39,10 @@ use std::time::{Duration, SystemTime};
 /// that changed up to this commit is known to be right, and is not compared again.
 pub const COMMIT_PARAMETER: &str = "firelake.commit";
 
+/// The parameter of a table that says which commit gave it its columns, where that is not the first one. Columns do not go back
+/// to those of an earlier commit.
+pub const SCHEMA_PARAMETER: &str = "firelake.schema";
+
 /// A catalog: the embedded one of files, or Glue.
 ///
 /// Nothing here asks for compare-and-swap of partitions. Publishing is right without it, as long as [`settles`] says how
@@ -131,6 +135,8 @@ pub struct CatalogTable {
     pub parameters: BTreeMap<String, String>,
     /// What the catalog itself finds wrong with how the table is defined there, in words: an update makes it right.
     pub odd: Vec<String>,
+    /// Whether partitions may say narrower types than the table, whose columns were widened: an update brings them along.
+    pub widening: bool,
     /// What the catalog wants back with a change that was decided on this reading (Glue: the version). Opaque.
     pub token: Option<String>,
 }
@@ -170,6 +176,11 @@ impl CatalogTable {
             Error::usage(format!("the catalog's table {at} has {there} {COMMIT_PARAMETER}"))
                 .hint("firelake did not make this table: choose another --table or --database, or drop it there")
         })
+    }
+
+    /// The commit that gave the table the columns that it has here.
+    pub fn schema_commit(&self) -> u64 {
+        self.parameters.get(SCHEMA_PARAMETER).and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
     /// This definition with another watermark.

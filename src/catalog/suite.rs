@@ -29,7 +29,7 @@ macro_rules! every_catalog {
             says_what_it_was_told, follows_the_ledger, publishing_again_changes_nothing, rejected_records_are_a_table_too,
             a_table_without_keys_moves_whole, what_fails_anywhere_is_repaired, a_late_call_is_repaired, a_lost_tail_is_an_error, a_copy_that_is_there_is_left_alone,
             what_does_not_belong_is_not_published, a_lost_live_file_is_an_error, foreign_tables_are_not_touched,
-            other_parameters_stay, a_plan_changes_nothing);
+            other_parameters_stay, a_plan_changes_nothing, another_schema_is_published);
 
         #[test]
         fn readers_always_see_a_commit() {
@@ -155,6 +155,29 @@ pub(crate) async fn publishing_again_changes_nothing(make: Make) {
     // nothing that the catalog shows has changed, so it is not touched
     rig.commit("").await;
     assert!(!rig.publish_all().await.changed);
+}
+
+/// Columns and types grow, of the table alone: what shows its partitions stays where it is.
+pub(crate) async fn another_schema_is_published(make: Make) {
+    for keyed in [true, false] {
+        let mut rig = Rig::new(make, keyed).await;
+        rig.commit("+1 +2 +r1").await;
+        rig.publish_all().await;
+        let (locations, mut commit) = (rig.locations().await, 1);
+        for of in ["int", "bigint"] {
+            rig.evolve(&format!("[[column]]\nname = \"n\"\ntype = \"{of}\"\n")).await;
+            commit += 1;
+            assert!(rig.publish_all().await.changed);
+            let table = rig.catalog.table("logs", "access").await.unwrap().unwrap();
+            let columns: Vec<(&str, &str)> = table.columns.iter().map(|c| (&*c.name, &*c.hive_type)).collect();
+            assert_eq!(columns, [("ts", "timestamp"), ("n", of), ("extra", "string")]);
+            assert_eq!((table.schema_commit(), table.widening), (commit, false));
+            assert!(!rig.publish_all().await.changed);
+        }
+        assert_eq!(rig.locations().await, locations);
+        let rejected = rig.catalog.table("logs", "access_rejected").await.unwrap().unwrap();
+        assert_eq!((rejected.schema_commit(), rejected.columns.len()), (0, 6));
+    }
 }
 
 pub(crate) async fn rejected_records_are_a_table_too(make: Make) {

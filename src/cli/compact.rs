@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// A landing prefix: a folder, or its URL; with a * at its end, all that begins so. May be repeated. Needed once, when the table is made
     #[arg(long, value_name = "URL")]
     landing: Vec<String>,
-    /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made
+    /// A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema file. Needed once, when the table is made, and to change it
     #[arg(long, value_name = "NAME|FILE")]
     schema: Option<String>,
     /// The table [default: the schema's name; without flags, every table of firelake.toml]
@@ -136,14 +136,9 @@ impl Args {
     }
 
     fn work(&self, table: &TableConfig) -> WorkLimits {
-        let default = WorkLimits::default();
-        let decompressed = self.max_decompressed.or(table.max_decompressed);
-        WorkLimits {
-            threads: self.threads.map_or(default.threads, usize::from),
-            max_record: max_record(self.max_record.or(table.max_record)),
-            max_decompressed: decompressed.map_or(default.max_decompressed, |size| size.0),
-            ..default
-        }
+        let of_table = work(table, self.threads, self.max_record);
+        let max_decompressed = self.max_decompressed.map_or(of_table.max_decompressed, |size| size.0);
+        WorkLimits { max_decompressed, ..of_table }
     }
 
     async fn job(&self, config: &Config, stores: &Stores, name: &str, table: &TableConfig) -> Result<CompactJob> {
@@ -173,6 +168,17 @@ impl Args {
             stores: stores.clone(),
             lake,
         })
+    }
+}
+
+/// Threads and bounds of a job on a table that exists.
+pub(super) fn work(table: &TableConfig, threads: Option<u16>, longest: Option<Size>) -> WorkLimits {
+    let default = WorkLimits::default();
+    WorkLimits {
+        threads: threads.map_or(default.threads, usize::from),
+        max_record: max_record(longest.or(table.max_record)),
+        max_decompressed: table.max_decompressed.map_or(default.max_decompressed, |size| size.0),
+        ..default
     }
 }
 
@@ -298,6 +304,10 @@ fn tell_waiting(report: &CompactReport) {
 pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     let s = &report.summary;
     let mut text = format!("{}.{}: ", s.database, s.table);
+    if let Some(evolved) = &s.evolved {
+        let changes = evolved.changes.join("; ");
+        text = format!("schema of {text}{changes} (commit {})\n{text}", evolved.commit);
+    }
     match s.commits {
         _ if s.hold.is_some() && s.objects == 0 => text.push_str("on hold, nothing is compacted"),
         _ if s.objects == 0 => text.push_str("nothing new to compact"),
@@ -317,6 +327,7 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
             if s.records_rejected > 0 {
                 text +=
                     &format!("\n  {} rejected, kept in {}_rejected", counted(s.records_rejected, "record"), s.table);
+                text += &failed(s.records_failed, s.records_rejected);
             }
             if s.rows_repaired > 0 {
                 text += &format!(
@@ -348,11 +359,20 @@ pub(super) fn sentence(report: &CompactReport, took: Duration) -> String {
     }
     if s.objects_settling > 0 {
         text += &format!(
-            "\n  {} left for a later run: younger than --settle, or named as an upload under way (#17)",
+            "\n  {} left for a later run: younger than --settle, or named as an upload under way",
             counted(s.objects_settling, "object")
         );
     }
     text
+}
+
+/// What Firehose could not deliver, among the rejected records.
+fn failed(failed: u64, rejected: u64) -> String {
+    match failed {
+        0 => String::new(),
+        n if n == rejected => ": failed records of Firehose, which firelake redrive opens".into(),
+        n => format!(", {} of them failed records of Firehose, which firelake redrive opens", count(n)),
+    }
 }
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ fn commit_line(c: &ListedCommit) -> String {
         Action::Add => added(c),
         Action::Merge => format!("merged {} into {}", counted(c.removed, "file"), counted(c.files, "file")),
         Action::Rebuild => format!("rebuilt: {}{}", added(c), left_out(c)),
+        Action::Redrive => redriven(c),
         Action::Rollback => rolled_back(c),
         Action::Resume => format!("resumed, which ends the hold of commit {}", c.resumes.unwrap_or_default()),
         Action::Expire => {
@@ -111,13 +112,23 @@ fn commit_line(c: &ListedCommit) -> String {
         }
         Action::Condemn => format!("condemned {}, deleted {}", counted(c.condemned, "folder"), count(c.deleted)),
         Action::Mark => "a mark of the store's clock".into(),
-        Action::Evolve => "another schema".into(),
+        Action::Evolve => format!("another schema: {}", c.schema_changes.join("; ")),
     };
     format!("  {:>6}  {}  {what}; by {}", c.commit, time(c.at), c.writer)
 }
 
 fn left_out(c: &ListedCommit) -> String {
     if c.expired > 0 { format!("; {} expired and left out", count(c.expired)) } else { String::new() }
+}
+
+fn redriven(c: &ListedCommit) -> String {
+    format!(
+        "redrove: {} out of rejected records of {}, {} still rejected{}",
+        counted(c.rows, "row"),
+        counted(c.objects, "object"),
+        count(c.rejected),
+        left_out(c)
+    )
 }
 
 fn rolled_back(c: &ListedCommit) -> String {
@@ -134,6 +145,9 @@ fn step_line(step: &Step) -> String {
     let what = match &step.what {
         What::Compacted { records } => format!("compacted, {}", counted(*records, "record")),
         What::Rebuilt { records } => format!("read again, {}", counted(*records, "record")),
+        What::Redriven { records, rejected } => {
+            format!("redriven, {} of {} still rejected", count(*rejected), counted(*records, "record"))
+        }
         What::TakenOut { to } => format!("taken out by the rollback to commit {}", to.unwrap_or_default()),
         What::BroughtBack { to } => format!("brought back by the rollback to commit {}", to.unwrap_or_default()),
         What::Waits { reason } => format!("could not be read: {reason}"),

@@ -5,6 +5,7 @@ mod change;
 mod common;
 mod compact;
 mod demo;
+mod discover;
 mod engine;
 mod expire;
 mod files;
@@ -16,6 +17,7 @@ mod progress;
 mod queries;
 mod query;
 mod rebuild;
+mod redrive;
 mod report;
 mod resume;
 mod rollback;
@@ -39,12 +41,15 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; \
-3 an expectation or a check of verify does not hold, more rejected records than --max-rejected, or drift in the catalog; 4 over the scan budget; \
+3 an expectation or a check of verify does not hold, more rejected records than --max-rejected, drift in the catalog, or what \
+discover --exit-code found changed; 4 over the scan budget; \
 75 try again later; 130 stopped by Ctrl-C.\n\n\
 A first look, with no AWS and no data of yours: firelake demo";
 
 #[derive(Subcommand)]
 enum Command {
+    /// Propose a schema for what has landed, or say what changed in it
+    Discover(discover::Args),
     /// Turn landed JSON objects into Parquet, each record exactly once, and publish
     Compact(compact::Args),
     /// Make few files of the many small ones that partitions collect; compact does that, too
@@ -69,6 +74,8 @@ enum Command {
     Resume(resume::Args),
     /// Read again what landed in some hours, and replace what was made of it
     Rebuild(rebuild::Args),
+    /// Decode rejected records once more, and open what Firehose could not deliver
+    Redrive(redrive::Args),
     /// Take out the partitions that are older than a span
     Expire(expire::Args),
     /// Condemn what is out of use, and delete what was condemned long enough ago
@@ -108,6 +115,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, engines: &Engines) -> Result<u8> {
     match command {
+        Command::Discover(args) => discover::run(args).await,
         Command::Compact(args) => compact::run(args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Query(args) => query::run(args, engines).await,
@@ -120,6 +128,7 @@ async fn run(command: Command, engines: &Engines) -> Result<u8> {
         Command::Rollback(args) => rollback::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Redrive(args) => redrive::run(args).await,
         Command::Expire(args) => expire::run(args).await,
         Command::Gc(args) => gc::run(args).await,
         Command::Catalog(args) => catalog::run(args).await,

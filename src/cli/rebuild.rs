@@ -2,8 +2,8 @@
 
 use super::change::{ChangeArgs, Yes, tally, told_only};
 use super::common::{bytes, count, counted};
+use super::compact::work;
 use super::progress;
-use crate::compact::WorkLimits;
 use crate::config::Moment;
 use crate::error::{Error, Result};
 use crate::jobs::change::ChangeJob;
@@ -41,9 +41,8 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let opened = args.change.tables.open().await?;
     let job = args.change.job(&opened, opened.only()?, args.yes.yes).await?;
     let (bar, watch) = progress::bar();
-    let threads = args.threads.map_or(WorkLimits::default().threads, usize::from);
-    let asked =
-        Rebuild { delivered: args.from.0..args.to.0, work: WorkLimits { threads, ..WorkLimits::default() }, watch };
+    let work = work(&opened.of_table(&job.table), args.threads, None);
+    let asked = Rebuild { delivered: args.from.0..args.to.0, work, watch };
     let outcome = job.rebuild(&asked).await;
     bar.finish_and_clear();
     args.change.tell(&job, &outcome?, |plan| lines(&job, plan), "")

@@ -49,6 +49,9 @@ fn lines(s: &TableStatus) -> Vec<String> {
     let mut line = |title: &str, text: String| lines.push(format!("  {title:<12}{text}"));
     let newest = s.committed_at.map(|at| format!(", the newest at {}", time(at))).unwrap_or_default();
     line("commits", format!("{}{newest}", count(s.commits)));
+    if let Some(evolved) = &s.evolved {
+        line("schema", format!("since commit {}: {}", evolved.commit, evolved.changes.join("; ")));
+    }
     line(
         "live",
         format!(

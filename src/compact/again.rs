@@ -23,7 +23,8 @@ pub enum Again {
     End(Result<ObjectCounts>),
 }
 
-/// Decodes objects one after the other on a thread of their own, with the `max_record` that they were compacted with. `take` gets the state, the object's place and what comes
+/// Decodes objects one after the other on a thread of their own, with the `max_record` that they were compacted with, each with
+/// whether its failed records of Firehose are opened. `take` gets the state, the object's place and what comes
 /// out, each object's end last. Memory is bounded by a batch of rows, whatever the objects' size.
 ///
 /// # Errors
@@ -31,7 +32,7 @@ pub enum Again {
 pub async fn read_again<S: Send + 'static>(
     schema: &TableSchema,
     max_record: usize,
-    objects: Vec<LandedObject>,
+    objects: Vec<(LandedObject, bool)>,
     mut state: S,
     take: fn(&mut S, usize, Again) -> Result<()>,
 ) -> Result<S> {
@@ -40,7 +41,8 @@ pub async fn read_again<S: Send + 'static>(
         splitter: Splitter::new(schema.partitions.clone()),
     };
     let work = move || {
-        for (at, object) in objects.iter().enumerate() {
+        for (at, (object, opened)) in objects.iter().enumerate() {
+            reader.decoder.open_failed(*opened);
             let mut failed = None;
             let end = reader
                 .object(object, &mut |again| take(&mut state, at, again).inspect_err(|e| failed = Some(e.kind())));

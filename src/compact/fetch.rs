@@ -10,13 +10,15 @@ use futures::stream::BoxStream;
 use object_store::{Attribute, GetOptions, GetResultPayload, ObjectStore};
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 
 /// Objects up to this size are fetched whole.
 const WHOLE: u64 = 8 << 20;
 
 /// An object that was fetched, or is about to be.
-pub(super) struct Fetched {
+pub struct Fetched {
     body: Body,
     encoding: Option<String>,
 }
@@ -26,8 +28,31 @@ impl Fetched {
     ///
     /// # Errors
     /// Unreadable: a compression that is not read.
-    pub(super) fn plain(self, object: &LandedObject, limit: u64) -> Result<Box<dyn Read>> {
+    pub fn plain(self, object: &LandedObject, limit: u64) -> Result<Box<dyn Read>> {
         plain(self.body, &Told { name: &object.url, encoding: self.encoding.as_deref(), limit })
+    }
+
+    /// The same, with the bytes as they landed added to `read` as they are read: for whoever does not read to the end.
+    ///
+    /// # Errors
+    /// As [`plain`](Self::plain).
+    pub fn plain_counted(self, object: &LandedObject, limit: u64, read: Arc<AtomicU64>) -> Result<Box<dyn Read>> {
+        let told = Told { name: &object.url, encoding: self.encoding.as_deref(), limit };
+        plain(Counted { body: self.body, read }, &told)
+    }
+}
+
+/// A body whose bytes are counted as they are read, before they lose their compression.
+struct Counted {
+    body: Body,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.body.read(out)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 
@@ -44,7 +69,7 @@ enum Body {
 ///
 /// # Errors
 /// Unreadable: it is gone, has changed, may not be read, or the store failed.
-pub(super) async fn fetch(object: &LandedObject) -> Result<Fetched> {
+pub async fn fetch(object: &LandedObject) -> Result<Fetched> {
     let without_encoding = |body| Fetched { body, encoding: None };
     // Nothing is asked for: the key of a folder's marker ends in a slash, which the store library cannot ask for.
     if object.size == 0 && object.local.is_none() {

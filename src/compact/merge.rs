@@ -6,11 +6,11 @@
 //! 3. Check that each partition has as many rows as before (I2), and commit. Lost a race: plan again on the newer state.
 
 mod plan;
-mod read;
 
 pub use plan::{Merge, MergeLimits, merges};
 
-use super::write::Writers;
+use super::live::{OldFile, Reader};
+use super::write::{Piece, Writers};
 use super::{REPLANS, Shard, WorkLimits, thread};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, Snapshot};
@@ -20,7 +20,6 @@ use crate::table::{FileSet, Partition, TableSchema};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use plan::first_batch;
-use read::{OldFile, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -132,8 +131,14 @@ impl MergeRun<'_> {
     /// Files with the rows of the old ones; their `inputs` are places in `old`.
     async fn rewrite(&self, schema: &TableSchema, id: Uuid, old: &[OldFile]) -> Result<Vec<DataFile>> {
         let writers = Writers::start(self.table, schema, &self.work, id)?;
-        let (reader, old) = (Reader::new(self.table, schema, writers.senders()), old.to_vec());
-        let read = thread::start(move || reader.read(&old))?.end().await.flatten();
+        let (reader, to_writers, old) = (Reader::new(self.table, schema), writers.senders(), old.to_vec());
+        let read = move || {
+            reader.read(&old, &mut |at, batch| {
+                let (set, partition) = (old[at].set, old[at].partition.clone());
+                Piece { set, partition, batch, input: at as u32 }.hand_to(&to_writers)
+            })
+        };
+        let read = thread::start(read)?.end().await.flatten();
         let files = writers.finish().await?; // where a writer failed, its own error says why
         read.map(|()| files)
     }

@@ -11,19 +11,24 @@
 
 mod again;
 mod fetch;
+mod live;
 mod merge;
 mod order;
 mod plan;
 mod rebuild;
+mod redrive;
 mod split;
 mod thread;
 mod work;
 mod write;
 
 pub use again::{Again, read_again};
+pub use fetch::{Fetched, fetch};
+pub use live::fit;
 pub use merge::{Merge, MergeLimits, MergeRun, Merged, merges};
 pub use plan::{BatchLimits, Candidates, Shard, batches, candidates};
 pub use rebuild::{Together, together, unreadable};
+pub use redrive::{OnceMoreSeen, RedriveRun};
 pub use work::{Progress, WorkLimits};
 
 use crate::error::{Error, Kind, Result};
@@ -32,6 +37,7 @@ use crate::ledger::{Action, Appended, Commit, Ledger, Snapshot, Waiting};
 use crate::storage::Location;
 use crate::table::TableSchema;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashSet;
 use work::Attempt;
 
 /// How often one batch is planned again after lost races, or without an object that turned out unreadable late.
@@ -68,6 +74,8 @@ pub struct Run<'a> {
     pub writer: &'a str,
     /// Told as the work goes on.
     pub progress: &'a Progress,
+    /// URLs of objects whose failed records of Firehose are opened, because a redrive has opened them before.
+    pub opened: HashSet<String>,
     /// Rows of partitions that end at this time or before are left out, and counted.
     pub expired_before: Option<DateTime<Utc>>,
 }

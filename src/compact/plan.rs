@@ -189,8 +189,14 @@ mod tests {
             ("file:///x", etag("b"), 1, false),
             ("file:///x", etag("a"), 2, true),
         ] {
-            let then =
-                CompactedInput { etag: etag("a"), size: 1, delivered: DateTime::UNIX_EPOCH, repaired: 0, commit: 1 };
+            let then = CompactedInput {
+                etag: etag("a"),
+                size: 1,
+                delivered: DateTime::UNIX_EPOCH,
+                repaired: 0,
+                commit: 1,
+                opened: false,
+            };
             let object = LandedObject { url: url.into(), etag: now.clone(), ..object("x", size) };
             assert_eq!(is_changed(&object, &then), changed, "{url} {now:?} {size}");
         }

@@ -44,7 +44,8 @@ pub async fn together(ledger: &Ledger, snapshot: &Snapshot, asked: BTreeSet<Stri
     Ok(found)
 }
 
-/// The oldest commit that can have made a file with records of these. An input that a rollback brought back is in files of any age.
+/// The oldest commit that can have made a file with records of these. An input that a
+/// rollback brought back, or whose rejected records a redrive read, is in files of any age.
 async fn oldest(ledger: &Ledger, snapshot: &Snapshot, inputs: &BTreeSet<String>) -> Result<Option<u64>> {
     let all = snapshot.compacted.all()?;
     let commits = inputs.iter().filter_map(|url| Some(all.get(url)?.commit));
@@ -52,7 +53,7 @@ async fn oldest(ledger: &Ledger, snapshot: &Snapshot, inputs: &BTreeSet<String>)
     let oldest = commits.first().copied();
     let mut read = std::pin::pin!(ledger.each(commits));
     while let Some((_, commit)) = read.next().await {
-        if commit?.is_some_and(|commit| commit.action == Action::Rollback) {
+        if commit?.is_some_and(|commit| matches!(commit.action, Action::Rollback | Action::Redrive)) {
             return Ok(Some(0));
         }
     }

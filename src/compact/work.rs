@@ -18,7 +18,7 @@ use crate::storage::Fault;
 use crate::table::{FileSet, Partition, PartitionKey};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, mpsc::SyncSender};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -116,6 +116,7 @@ async fn once(
     let (send, receive) = mpsc::channel::<Job>(2);
     let receive = Arc::new(Mutex::new(receive));
     let objects: Arc<Vec<LandedObject>> = Arc::new(batch.to_vec());
+    let opened = Arc::new(run.opened.clone());
     let threads = (0..run.work.threads.clamp(1, MOST_THREADS).min(batch.len())).map(|_| {
         let worker = Worker {
             decoder: Decoder::new(run.schema)?.max_record(run.work.max_record),
@@ -125,6 +126,7 @@ async fn once(
             to_writers: writers.senders(),
             progress: run.progress.clone(),
             objects: objects.clone(),
+            opened: opened.clone(),
         };
         let receive = receive.clone();
         thread::start(move || worker.work(&receive))
@@ -170,7 +172,7 @@ fn assemble(
             Ok(read) => {
                 places.insert(at as u32, attempt.inputs.len() as u32);
                 attempt.count(&read, is_expired(run.expired_before, &[PartitionKey::by_day()], &day_of(object)));
-                attempt.inputs.push(input(object, &read.counts));
+                attempt.inputs.push(input(object, &read.counts, run.opened.contains(&object.url)));
             }
             Err(Failure::Waits(error)) => {
                 attempt.waiting.push(Waiting {
@@ -198,6 +200,7 @@ impl Attempt {
         let (kept, left_out) = if rejected_are_expired { (0, counts.rejected) } else { (counts.rejected, 0) };
         self.counts.records_read += counts.records;
         self.counts.records_rejected += kept;
+        self.counts.failed += if rejected_are_expired { 0 } else { counts.failed };
         self.counts.rows_written += counts.records - counts.rejected - expired;
         self.counts.by_delivery += counts.by_delivery;
         self.counts.expired += expired + left_out;
@@ -205,7 +208,7 @@ impl Attempt {
     }
 }
 
-fn input(object: &LandedObject, counts: &ObjectCounts) -> Input {
+fn input(object: &LandedObject, counts: &ObjectCounts, opened: bool) -> Input {
     Input {
         url: object.url.clone(),
         etag: object.etag.clone(),
@@ -214,17 +217,18 @@ fn input(object: &LandedObject, counts: &ObjectCounts) -> Input {
         records: counts.records,
         rejected: counts.rejected,
         repaired: counts.repaired,
+        opened,
     }
 }
 
 /// Which partitions get no rows.
-struct Expired {
-    before: Option<DateTime<Utc>>,
-    keys: Vec<PartitionKey>,
+pub(super) struct Expired {
+    pub(super) before: Option<DateTime<Utc>>,
+    pub(super) keys: Vec<PartitionKey>,
 }
 
 impl Expired {
-    fn is(&self, set: FileSet, partition: &Partition) -> bool {
+    pub(super) fn is(&self, set: FileSet, partition: &Partition) -> bool {
         match set {
             FileSet::Data => is_expired(self.before, &self.keys, partition),
             FileSet::Rejected => is_expired(self.before, &[PartitionKey::by_day()], partition),
@@ -238,7 +242,12 @@ fn is_expired(before: Option<DateTime<Utc>>, keys: &[PartitionKey], partition: &
 
 /// Where an object's rejected records go.
 fn day_of(object: &LandedObject) -> Partition {
-    Partition::of(&[PartitionKey::by_day()], object.delivered)
+    day(object.delivered)
+}
+
+/// Where the rejected records of an object go that was delivered then.
+pub(super) fn day(delivered: DateTime<Utc>) -> Partition {
+    Partition::of(&[PartitionKey::by_day()], delivered)
 }
 
 /// A thread that decodes.
@@ -250,6 +259,8 @@ struct Worker {
     to_writers: Vec<SyncSender<Piece>>,
     progress: Progress,
     objects: Arc<Vec<LandedObject>>,
+    /// URLs of objects whose failed records are opened.
+    opened: Arc<HashSet<String>>,
 }
 
 /// What an error of one object means for the run. Where no object could be read now, for want of credentials or because the store
@@ -297,6 +308,7 @@ impl Worker {
     fn decode(&mut self, object: &LandedObject, body: Fetched, held: &mut Held) -> Result<ObjectCounts> {
         let mut plain = body.plain(object, self.max_decompressed)?;
         let Worker { decoder, splitter, to_writers, expired, .. } = self;
+        decoder.open_failed(self.opened.contains(&object.url));
         decoder.decode(&mut *plain, object.delivered, &mut |decoded| {
             match decoded {
                 Decoded::Rows(rows) => {
@@ -368,9 +380,7 @@ impl Held {
                 continue;
             }
             self.handed_on = true;
-            let writer = &to_writers[piece.writer(to_writers.len())];
-            // A writer that is gone has failed; its own error is told by `Writers::finish`.
-            writer.send(piece).map_err(|_| Error::internal("a writer stopped"))?;
+            piece.hand_to(to_writers)?;
         }
         self.bytes = 0;
         Ok(())

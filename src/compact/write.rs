@@ -17,8 +17,8 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -64,8 +64,15 @@ pub(super) fn footprint(batch: &RecordBatch) -> usize {
 }
 
 impl Piece {
+    /// Gives it to the writer that has its partition.
+    pub(super) fn hand_to(self, writers: &[SyncSender<Piece>]) -> Result<()> {
+        let writer = &writers[self.writer(writers.len())];
+        // A writer that is gone has failed; its own error is told by `Writers::finish`.
+        writer.send(self).map_err(|_| Error::internal("a writer stopped"))
+    }
+
     /// Which writer has this partition.
-    pub(super) fn writer(&self, writers: usize) -> usize {
+    fn writer(&self, writers: usize) -> usize {
         let mut hasher = DefaultHasher::new();
         (self.set, &self.partition).hash(&mut hasher);
         (hasher.finish() % writers as u64) as usize
@@ -209,7 +216,21 @@ fn properties(options: &ParquetOptions, sort: &[usize], schema: &Schema) -> Writ
                 .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
         }
     }
+    for column in floats(schema) {
+        builder = builder
+            .set_column_statistics_enabled(column.clone(), EnabledStatistics::None)
+            .set_column_dictionary_enabled(column, false);
+    }
     builder.build()
+}
+
+/// The columns of four-byte floats, at every depth. They go without bounds and dictionaries: after a promotion to `double` Trino
+/// compares those of the old files with the wide type and fails (trinodb/trino#30544).
+fn floats(schema: &Schema) -> Vec<ColumnPath> {
+    // A schema that is none for Parquet fails where the file is opened, with its reason.
+    let columns = ArrowSchemaConverter::new().convert(schema);
+    let columns = columns.iter().flat_map(|all| all.columns());
+    columns.filter(|column| column.physical_type() == Type::FLOAT).map(|column| column.path().clone()).collect()
 }
 
 /// Where an attempt's files go.

@@ -20,7 +20,8 @@ pub(super) struct Envelope {
     open: Vec<u8>,
 }
 
-const NO_ENVELOPE: &str = "it is not an envelope of CloudWatch Logs";
+/// Why an object is none, as opposed to one that is damaged.
+pub(super) const NO_ENVELOPE: &str = "it is not an envelope of CloudWatch Logs";
 
 impl Envelope {
     /// The places of an envelope's events, in their order; none in a control message.

@@ -4,7 +4,7 @@ use super::parse::{FieldSpan, blanks, string, value};
 use std::ops::Range;
 
 /// The members of the object at `object`, duplicates included; none where it is something else.
-pub(super) fn members(bytes: &[u8], object: Range<usize>, open: &mut Vec<u8>, out: &mut Vec<FieldSpan>) -> Option<()> {
+pub(crate) fn members(bytes: &[u8], object: Range<usize>, open: &mut Vec<u8>, out: &mut Vec<FieldSpan>) -> Option<()> {
     let mut at = first(bytes, &object, b'{')?;
     while bytes[at] != b'}' {
         let (end, escaped) = string(bytes, at).ok()?;
@@ -20,7 +20,7 @@ pub(super) fn members(bytes: &[u8], object: Range<usize>, open: &mut Vec<u8>, ou
 
 /// The first element of the array at `array`, or the one after the element that ends at `after`, as a member without a name.
 /// The outer `None` is no array, the inner one its end.
-pub(super) fn element(
+pub(crate) fn element(
     bytes: &[u8],
     array: &Range<usize>,
     after: Option<usize>,

@@ -2,11 +2,14 @@
 //! fields, `build` appends them to columns. Each can be replaced alone; a record keeps its place in the object
 //! through all of them. Sync and pure.
 
+mod again;
 mod build;
 mod cloudwatch;
 mod expr;
+mod failed;
 mod frame;
 mod inside;
+mod look;
 pub mod parse;
 mod plan;
 mod record;
@@ -17,8 +20,13 @@ mod scan;
 mod time;
 mod values;
 
+pub use again::OnceMore;
 pub use frame::{Frame, Framer, Reason};
+pub(crate) use inside::{element, members};
+pub use look::{Looked, Looker, Seen, Shown};
 pub use rejected::{MAX_CHUNK, RejectedChunk, rejected_batch};
+pub(crate) use scalar::{boolean, double, integer};
+pub(crate) use time::TimeFormat;
 
 use crate::error::{Error, Result};
 use crate::table::{Format, TableSchema};
@@ -28,6 +36,7 @@ use build::RowBuilder;
 use chrono::{DateTime, Utc};
 use cloudwatch::Envelope;
 use expr::Computed;
+use failed::{Failed, FailedRecord, unopened};
 use parse::{Fields, parse_object};
 use rejected::{Parts, chunks};
 use repair::repair;
@@ -69,12 +78,27 @@ pub struct ObjectCounts {
     pub bytes: u64,
     /// Records, rejected ones included.
     pub records: u64,
-    /// Records that could not be decoded.
+    /// Records that could not be decoded, failed records among them.
     pub rejected: u64,
+    /// Failed records of Firehose, in their envelopes.
+    pub failed: u64,
+    /// Failed records that were opened: what was inside of them is counted in their stead.
+    pub opened: u64,
     /// Rows that went by their delivery time.
     pub by_delivery: u64,
     /// Rows of records that were no strict JSON and could be repaired: each row of an envelope that was.
     pub repaired: u64,
+}
+
+impl ObjectCounts {
+    /// What was inside of one of its records.
+    fn add(&mut self, inside: &ObjectCounts) {
+        self.records += inside.records;
+        self.rejected += inside.rejected;
+        self.failed += inside.failed;
+        self.opened += inside.opened;
+        self.repaired += inside.repaired;
+    }
 }
 
 /// Decodes objects of one table, one after the other.
@@ -83,6 +107,8 @@ pub struct Decoder {
     fields: Fields,
     /// Where records come in envelopes.
     envelope: Option<Envelope>,
+    failed: Failed,
+    open_failed: bool,
     max_record: usize,
     buffer: Vec<u8>,
     repaired: Vec<u8>,
@@ -101,6 +127,8 @@ impl Decoder {
                 Format::Json => None,
                 Format::CloudwatchLogs => Some(Envelope::default()),
             },
+            failed: Failed::new(schema),
+            open_failed: false,
             max_record: MAX_RECORD,
             buffer: Vec::new(),
             repaired: Vec::new(),
@@ -110,6 +138,12 @@ impl Decoder {
     /// Rejects records of more than so many bytes, instead of [`MAX_RECORD`].
     pub fn max_record(self, bytes: usize) -> Self {
         Decoder { max_record: bytes, ..self }
+    }
+
+    /// Whether failed records of Firehose in the objects that follow are opened, and what was put into the stream is decoded.
+    /// Else they are rejected records, whole.
+    pub fn open_failed(&mut self, open: bool) {
+        self.open_failed = open;
     }
 
     /// The columns of the batches.
@@ -128,14 +162,13 @@ impl Decoder {
         delivered: DateTime<Utc>,
         sink: &mut dyn FnMut(Decoded) -> Result<()>,
     ) -> Result<ObjectCounts> {
-        self.batch.rows.start_object(delivered);
+        self.begin(delivered);
         self.buffer.clear();
         self.buffer.shrink_to(MOST);
-        let mut object =
-            Object { framer: Framer::new(self.max_record), long: None, counts: ObjectCounts::default(), sink };
+        let mut object = Object::new(self.max_record, 0, sink);
         let mut eof = false;
         while !eof {
-            eof = self.fill(plain, object.counts.bytes)?;
+            eof = fill(&mut self.buffer, plain, object.counts.bytes)?;
             let used = self.drain(eof, &mut object)?;
             object.counts.bytes += used as u64;
             self.buffer.drain(..used);
@@ -144,22 +177,14 @@ impl Decoder {
             }
         }
         let mut counts = object.counts;
-        self.batch.flush(sink)?;
-        counts.by_delivery = self.batch.rows.by_delivery();
+        counts.by_delivery = self.end(sink)?;
         Ok(counts)
-    }
-
-    /// Reads one more chunk; true at the end of the object.
-    fn fill(&mut self, plain: &mut dyn Read, offset: u64) -> Result<bool> {
-        let more = self.buffer.len().clamp(CHUNK, MOST) as u64;
-        let read = (&mut *plain).take(more).read_to_end(&mut self.buffer);
-        let read = read.map_err(|e| failed(e, offset + self.buffer.len() as u64))?;
-        Ok((read as u64) < more)
     }
 
     /// Decodes every whole record of the buffer; gives how many bytes are done with.
     fn drain(&mut self, eof: bool, object: &mut Object<'_>) -> Result<usize> {
         let mut at = 0;
+        object.may_have_failed |= self.failed.may_be_in(&self.buffer);
         loop {
             match object.framer.next(&self.buffer, at, eof, &mut self.fields) {
                 Frame::Record { start, end } => {
@@ -168,7 +193,7 @@ impl Decoder {
                 }
                 Frame::Damaged { start, end, reason } => {
                     at = end;
-                    match self.parse_repaired(start..end) {
+                    match parse_repaired(&self.buffer[start..end], &mut self.repaired, &mut self.fields) {
                         true => self.record(start..end, true, object)?,
                         false => object.reject(start, &self.buffer[start..end], &reason)?,
                     }
@@ -183,18 +208,23 @@ impl Decoder {
         }
     }
 
-    /// Whether damaged bytes are a JSON object after a repair.
-    fn parse_repaired(&mut self, place: Range<usize>) -> bool {
-        let raw = &self.buffer[place];
-        raw.first() == Some(&b'{')
-            && repair(raw, &mut self.repaired)
-            && parse_object(&self.repaired, 0, &mut self.fields) == Ok(self.repaired.len())
-    }
-
     /// A whole JSON object, which stands at `place`: a record, or an envelope of some.
     #[inline]
     fn record(&mut self, place: Range<usize>, repaired: bool, object: &mut Object<'_>) -> Result<()> {
         let text = if repaired { &self.repaired } else { &self.buffer };
+        if object.may_have_failed
+            && let Some(failed) = FailedRecord::of(text, &self.fields)
+        {
+            object.counts.failed += 1;
+            let reason = failed.reason(text);
+            return match self.open_failed {
+                false => object.reject(place.start, &self.buffer[place], &reason),
+                true => match failed.open(text) {
+                    Ok(inside) => self.failed_record(place, inside, object),
+                    Err(why) => object.reject(place.start, &self.buffer[place], &unopened(&why)),
+                },
+            };
+        }
         let Some(envelope) = &mut self.envelope else {
             return self.batch.append(text, &self.fields, place.len(), repaired, object);
         };
@@ -209,6 +239,19 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// Reads one more chunk of an object, whose buffer begins at `offset`; true at its end.
+fn fill(buffer: &mut Vec<u8>, plain: &mut dyn Read, offset: u64) -> Result<bool> {
+    let more = buffer.len().clamp(CHUNK, MOST) as u64;
+    let read = (&mut *plain).take(more).read_to_end(buffer);
+    let read = read.map_err(|e| failed(e, offset + buffer.len() as u64))?;
+    Ok((read as u64) < more)
+}
+
+/// Whether damaged bytes are a JSON object after a repair.
+fn parse_repaired(raw: &[u8], repaired: &mut Vec<u8>, fields: &mut Fields) -> bool {
+    raw.first() == Some(&b'{') && repair(raw, repaired) && parse_object(repaired, 0, fields) == Ok(repaired.len())
 }
 
 /// Rows on their way to a batch.
@@ -228,9 +271,12 @@ impl Batch {
         repaired: bool,
         object: &mut Object<'_>,
     ) -> Result<()> {
-        self.rows.append(text, fields);
         object.counts.records += 1;
         object.counts.repaired += u64::from(repaired);
+        if object.dry {
+            return Ok(());
+        }
+        self.rows.append(text, fields);
         match self.rows.len() >= BATCH_ROWS || self.rows.bytes() + bytes >= BATCH_BYTES {
             true => self.flush(object.sink),
             false => Ok(()),
@@ -252,10 +298,20 @@ struct Object<'a> {
     framer: Framer,
     long: Option<Parts>,
     counts: ObjectCounts,
+    /// A failed record may be among what was read.
+    may_have_failed: bool,
+    /// Records are counted, and become no rows.
+    dry: bool,
     sink: &'a mut dyn FnMut(Decoded) -> Result<()>,
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
+    /// `offset` is the place of the buffer's first byte.
+    fn new(max_record: usize, offset: u64, sink: &'a mut dyn FnMut(Decoded) -> Result<()>) -> Self {
+        let counts = ObjectCounts { bytes: offset, ..Default::default() };
+        Object { framer: Framer::new(max_record), long: None, counts, may_have_failed: false, dry: false, sink }
+    }
+
     /// A record that was rejected; `start` is its place in the buffer.
     fn reject(&mut self, start: usize, raw: &[u8], reason: &Reason) -> Result<()> {
         self.counts.records += 1;

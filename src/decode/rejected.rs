@@ -25,6 +25,13 @@ pub struct RejectedChunk {
     pub raw: Vec<u8>,
 }
 
+impl RejectedChunk {
+    /// Whether it is all of its record.
+    pub fn is_whole(&self) -> bool {
+        self.chunk == 0 && self.length == Some(self.raw.len() as u64)
+    }
+}
+
 /// The chunks of a record that is known whole.
 pub(super) fn chunks<'a>(offset: u64, reason: &'a Reason, raw: &'a [u8]) -> impl Iterator<Item = RejectedChunk> + 'a {
     let length = Some(raw.len() as u64);

@@ -11,7 +11,7 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
 }
 
 /// `200`, `+5`, ` 7 `, and `200.0` or `2e2`, which are whole numbers all the same; never one that is rounded.
-pub(super) fn integer(text: &str) -> Option<i64> {
+pub(crate) fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
         const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
@@ -20,11 +20,11 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     })
 }
 
-pub(super) fn double(text: &str) -> Option<f64> {
+pub(crate) fn double(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         "true" | "TRUE" | "True" => Some(true),
         "false" | "FALSE" | "False" => Some(false),

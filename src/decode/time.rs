@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 /// A compiled format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum TimeFormat {
+pub(crate) enum TimeFormat {
     /// Directives and literal text.
     Pattern(Vec<Part>),
     /// Seconds since 1970, with or without a fraction.
@@ -20,7 +20,7 @@ pub(super) enum TimeFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Literal(u8),
     Year,
     Month,
@@ -41,7 +41,7 @@ pub(super) enum Part {
 }
 
 impl TimeFormat {
-    pub(super) fn compile(format: &str) -> Result<Self, String> {
+    pub(crate) fn compile(format: &str) -> Result<Self, String> {
         use Part::*;
         const ISO: [Part; 13] = [
             Year,
@@ -98,7 +98,7 @@ impl TimeFormat {
 
     /// Milliseconds since 1970, UTC; `None` where `text` does not fit, or is no time of the years 1 to 9999, which is what
     /// every reader of the lake can show.
-    pub(super) fn millis(&self, text: &[u8], zone: Tz) -> Option<i64> {
+    pub(crate) fn millis(&self, text: &[u8], zone: Tz) -> Option<i64> {
         const YEARS_1_TO_9999: std::ops::Range<i64> = -62_135_596_800_000..253_402_300_800_000;
         let millis = match self {
             TimeFormat::EpochMillis => std::str::from_utf8(text).ok()?.parse().ok(),
@@ -109,7 +109,7 @@ impl TimeFormat {
     }
 
     /// Days since 1970; the time of day, where the format has one, is dropped.
-    pub(super) fn days(&self, text: &[u8], zone: Tz) -> Option<i32> {
+    pub(crate) fn days(&self, text: &[u8], zone: Tz) -> Option<i32> {
         match self {
             TimeFormat::Pattern(parts) => Fields::read(parts, text).filter(|fields| fields.year >= 1)?.days(),
             _ => i32::try_from(self.millis(text, zone)?.div_euclid(86_400_000)).ok(),

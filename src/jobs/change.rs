@@ -7,14 +7,14 @@ use super::tail;
 use crate::catalog::{Catalog, Reach, publish};
 use crate::error::{Error, Kind, Result};
 use crate::landing::{self, LandedObject};
-use crate::ledger::{Appended, Commit, Ledger, LiveFile, Snapshot};
+use crate::ledger::{Appended, Commit, Input, Ledger, LiveFile, Snapshot};
 use crate::storage::{Location, Stores};
 use crate::table::{FileSet, Partition, TableId};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// How often a lost race is planned again.
@@ -155,6 +155,23 @@ pub(super) async fn missing<'a>(folder: &Location, paths: impl IntoIterator<Item
     });
     let looked: Vec<Option<&str>> = futures::stream::iter(looks).buffered(LOOKS).try_collect().await?;
     Ok(looked.into_iter().flatten().collect())
+}
+
+/// The inputs as the commits name them that brought them.
+pub(super) async fn inputs(ledger: &Ledger, wanted: &[(&str, u64)]) -> Result<Vec<Input>> {
+    let mut by_commit: BTreeMap<u64, HashSet<&str>> = BTreeMap::new();
+    wanted.iter().for_each(|(url, commit)| _ = by_commit.entry(*commit).or_default().insert(url));
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut commits = std::pin::pin!(ledger.each(by_commit.keys().copied().collect::<Vec<_>>()));
+    while let Some((number, commit)) = commits.next().await {
+        let inputs = commit?.map(|commit| commit.inputs).unwrap_or_default();
+        found.extend(inputs.into_iter().filter(|input| by_commit[&number].contains(input.url.as_str())));
+    }
+    match found.len() == wanted.len() {
+        true => Ok(found),
+        false => Err(Error::ledger("a commit does not name the inputs that it brought")
+            .hint("firelake verify says what is wrong with the ledger")),
+    }
 }
 
 /// Files, counted.

@@ -1,5 +1,6 @@
 //! The scheduled run of one table: list, compact, merge, publish.
 
+use super::evolve::Evolved;
 use super::listing::{Lister, Listing};
 use super::resume::Hold;
 use super::tail;
@@ -76,7 +77,10 @@ pub struct CompactSummary {
     pub database: String,
     /// The table.
     pub table: String,
-    /// First and last commit of this run; none where nothing was to do.
+    /// What the schema file changed of the table's schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evolved: Option<Evolved>,
+    /// First and last commit with objects of this run; none where nothing was to do.
     pub commits: Option<[u64; 2]>,
     /// Landed objects compacted.
     pub objects: u64,
@@ -96,6 +100,8 @@ pub struct CompactSummary {
     pub rows_written: u64,
     /// Rows of the rejected table, counted as records.
     pub records_rejected: u64,
+    /// Of `records_rejected`, failed records of Firehose: a redrive opens them.
+    pub records_failed: u64,
     /// Of `rows_written`, those that went by their delivery time, for want of a usable event time.
     pub rows_by_delivery: u64,
     /// Of `rows_written`, those of records that were no strict JSON and could be repaired.
@@ -174,19 +180,24 @@ impl CompactJob {
         self.check_tail(&ledger, &mut snapshot).await?;
         let landing = self.landing_prefixes(snapshot.as_ref()).await?;
         if let Some(state) = &mut snapshot {
-            self.check_schema(state)?;
+            self.schema_changes(state)?;
             self.check_landing(&ledger, state).await?;
         }
         let listing = self.lister().list(&landing, snapshot.as_ref()).await?;
         if snapshot.is_none() && !listing.objects.is_empty() {
             snapshot = Some(self.create(&ledger, &landing).await?);
         }
+        let evolved = match &mut snapshot {
+            Some(state) => self.evolve(&ledger, state).await?,
+            None => None,
+        };
         let warnings = empty_prefixes(&landing, &listing, snapshot.as_ref()).await;
         let mut report = CompactReport { warnings, ..Default::default() };
         match &mut snapshot {
             Some(state) => self.compact(&folder, &ledger, state, listing, &mut report).await?,
             None => report.summary.published = true, // nothing there to publish
         }
+        report.summary.evolved = evolved;
         report.summary.database = self.table.database().into();
         report.summary.table = self.table.table().into();
         Ok(report)
@@ -221,6 +232,7 @@ impl CompactJob {
             now: self.now,
             writer: &self.writer,
             progress: &self.watch.progress,
+            opened: Default::default(),
             expired_before: None,
         };
         let worth_noting = listing.full && listing.bounded_is_possible && found.settling == 0;
@@ -354,15 +366,6 @@ impl CompactJob {
             .hint("every object below a landing prefix is an input, so the two must be apart; choose another --lake"))
     }
 
-    fn check_schema(&self, snapshot: &Snapshot) -> Result<()> {
-        let Some(asked) = &self.schema else { return Ok(()) };
-        match snapshot.schema()?.difference(asked) {
-            None => Ok(()),
-            Some(what) => Err(Error::usage(format!("the schema {} is not the one that {} was made with: {what}", asked.name, self.table))
-                .hint("a table keeps its schema: run without --schema to go on with it, or pass --table with a new name for the new schema")),
-        }
-    }
-
     async fn check_landing(&self, ledger: &Ledger, snapshot: &mut Snapshot) -> Result<()> {
         for asked in &self.landing {
             while !snapshot.pins.landing.contains(&asked.url()) {
@@ -408,7 +411,7 @@ impl CompactJob {
         let Some(mut snapshot) = ledger.load_lean().await? else {
             return Err(Error::internal("a table that another run created is not there"));
         };
-        self.check_schema(&snapshot)?;
+        self.schema_changes(&snapshot)?;
         self.check_landing(ledger, &mut snapshot).await?;
         Ok(snapshot)
     }
@@ -454,6 +457,7 @@ impl CompactReport {
             summary.records_read += commit.counts.records_read;
             summary.rows_written += commit.counts.rows_written;
             summary.records_rejected += commit.counts.records_rejected;
+            summary.records_failed += commit.counts.failed;
             summary.rows_by_delivery += commit.counts.by_delivery;
             summary.rows_repaired += commit.counts.repaired;
             summary.files_written += commit.add.len() as u64;

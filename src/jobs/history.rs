@@ -71,6 +71,9 @@ pub struct ListedCommit {
     /// `rebuild`: rows and rejected records that it left out, because their partitions are expired.
     #[serde(skip_serializing_if = "is_zero")]
     pub expired: u64,
+    /// `evolve`: what became of the schema.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schema_changes: Vec<String>,
     /// `condemn`: folders that gc may delete later.
     #[serde(skip_serializing_if = "is_zero")]
     pub condemned: u64,
@@ -328,6 +331,7 @@ impl From<&Commit> for ListedCommit {
             resumes: commit.resumes,
             expired_before: commit.expired_before,
             expired: commit.counts.expired,
+            schema_changes: commit.schema.as_ref().map(|schema| schema.changes.clone()).unwrap_or_default(),
             condemned: commit.condemned.len() as u64,
             deleted: commit.deleted.len() as u64,
             writer: commit.writer.clone(),

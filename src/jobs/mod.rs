@@ -3,6 +3,8 @@
 pub mod catalog;
 pub mod change;
 pub mod compact;
+pub mod discover;
+pub mod evolve;
 pub mod expire;
 pub mod files;
 pub mod gc;
@@ -11,6 +13,7 @@ pub mod history;
 mod listing;
 pub mod merge;
 pub mod rebuild;
+pub mod redrive;
 pub mod references;
 pub mod resume;
 pub mod rollback;

@@ -10,7 +10,7 @@ use crate::ledger::{CompactedInput, Ledger, Snapshot, Waiting};
 use crate::table::FileSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 /// What is to be read again, and how.
@@ -99,6 +99,7 @@ impl ChangeJob {
             shard: None,
             writer: &self.writer,
             progress: &asked.watch.progress,
+            opened: opened(now, &objects),
             expired_before: now.expired_before,
         };
         let commit = run.rebuild(&objects, &together.files).await?;
@@ -145,6 +146,13 @@ impl ChangeJob {
         objects.sort_by(|a, b| (a.delivered, &a.url).cmp(&(b.delivered, &b.url)));
         Ok(objects)
     }
+}
+
+/// Those whose failed records a redrive has opened: they stay open.
+fn opened(now: &Snapshot, objects: &[LandedObject]) -> HashSet<String> {
+    let is =
+        |object: &&LandedObject| now.compacted.get(&object.url).is_ok_and(|then| then.is_some_and(|then| then.opened));
+    objects.iter().filter(is).map(|object| object.url.clone()).collect()
 }
 
 /// Another size, or in S3 another etag: local etags change with `touch`.

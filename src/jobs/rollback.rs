@@ -1,13 +1,12 @@
 //! Back to the state after an earlier commit: one commit takes out what came later and brings back what was replaced. The
 //! inputs that it takes out wait, and the table is on hold, until `resume`.
 
-use super::change::{ChangeJob, Changed, PartitionMove, Planned, missing, moves};
+use super::change::{ChangeJob, Changed, PartitionMove, Planned, inputs, missing, moves};
 use crate::error::{Error, Result};
-use crate::ledger::{Action, AsOf, Commit, DataFile, Input, Ledger, LiveFile, Snapshot};
+use crate::ledger::{Action, AsOf, Commit, DataFile, Ledger, LiveFile, Snapshot};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
 
 /// What a rollback changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -215,21 +214,4 @@ async fn condemned<'a>(
         hit = files.iter().find(|(path, _)| below(path)).map(|(path, _)| (number, *path)).or(hit);
     }
     Ok(hit)
-}
-
-/// The inputs as the commits name them that brought them.
-async fn inputs(ledger: &Ledger, wanted: &[(&str, u64)]) -> Result<Vec<Input>> {
-    let mut by_commit: BTreeMap<u64, HashSet<&str>> = BTreeMap::new();
-    wanted.iter().for_each(|(url, commit)| _ = by_commit.entry(*commit).or_default().insert(url));
-    let mut found = Vec::with_capacity(wanted.len());
-    let mut commits = std::pin::pin!(ledger.each(by_commit.keys().copied().collect::<Vec<_>>()));
-    while let Some((number, commit)) = commits.next().await {
-        let inputs = commit?.map(|commit| commit.inputs).unwrap_or_default();
-        found.extend(inputs.into_iter().filter(|input| by_commit[&number].contains(input.url.as_str())));
-    }
-    match found.len() == wanted.len() {
-        true => Ok(found),
-        false => Err(Error::ledger("a commit does not name the inputs that it brought")
-            .hint("firelake verify says what is wrong with the ledger")),
-    }
 }

@@ -1,5 +1,6 @@
 //! How a table stands: what is in it, what has landed and is not in it, what waits, what is to be done.
 
+use super::evolve::Evolved;
 use super::listing::Lister;
 use super::resume::Hold;
 use crate::catalog::{Catalog, Changes, Reach, TableChange, plan};
@@ -48,6 +49,9 @@ pub struct TableStatus {
     pub commits: u64,
     /// When the newest one was written, by its writer's clock.
     pub committed_at: Option<DateTime<Utc>>,
+    /// What changed the schema last; none where it is the one that the table was made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evolved: Option<Evolved>,
     /// Live files of the table, without those of rejected records.
     pub files: u64,
     /// Their size.
@@ -119,6 +123,7 @@ impl StatusJob {
         let schema = snapshot.schema()?;
         let mut status = self.of_snapshot(&snapshot, &schema)?;
         status.committed_at = ledger.commit(snapshot.head).await?.map(|commit| commit.at);
+        status.evolved = evolved(&ledger, &snapshot).await?;
         status.hold = Hold::of(&ledger, &snapshot).await?;
         status.records_rejected = rejected(&ledger, &snapshot).await?;
         status.rejected_share = share(status.records_rejected, status.rows);
@@ -140,6 +145,7 @@ impl StatusJob {
             table: self.table.table().into(),
             commits: snapshot.head + 1,
             committed_at: None,
+            evolved: None,
             files: live.len() as u64,
             bytes: live.iter().map(|file| file.bytes).sum(),
             rows: live.iter().map(|file| file.rows).sum(),
@@ -191,6 +197,14 @@ impl StatusJob {
     }
 }
 
+async fn evolved(ledger: &Ledger, snapshot: &Snapshot) -> Result<Option<Evolved>> {
+    if snapshot.schema_commit == 0 {
+        return Ok(None);
+    }
+    let schema = ledger.commit(snapshot.schema_commit).await?.and_then(|commit| commit.schema);
+    Ok(schema.map(|schema| Evolved { commit: snapshot.schema_commit, changes: schema.changes }))
+}
+
 /// The error for a table that is not in a lake.
 pub(super) fn no_table(lake: &Location, table: &TableId) -> Error {
     Error::usage(format!("there is no table {table} in {lake}")).hint(format!(
@@ -203,7 +217,7 @@ pub(super) fn no_table(lake: &Location, table: &TableId) -> Error {
 fn is_seen(changes: &Changes) -> bool {
     let of_table = match &changes.definition {
         Some(TableChange::Create(_)) => true,
-        Some(TableChange::Update { from, to }) => !from.reads_like(to),
+        Some(TableChange::Update { from, to }) => !from.reads_like(to) || from.widening,
         None => false,
     };
     of_table || !changes.partitions.is_empty()

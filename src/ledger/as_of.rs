@@ -58,14 +58,18 @@ impl Ledger {
         })
     }
 
-    /// The state that is meant; `None` where there is no table.
+    /// The state that is meant, with the schema that the table has now: it reads all files, those of then too, and is the one that
+    /// a rollback would leave in place. `None` where there is no table.
     ///
     /// # Errors
-    /// Usage: there is no such commit, or the table is younger. Those of [`load_at`](Self::load_at).
+    /// Usage: there is no such commit, or the table is younger. Those of [`load_at`](Self::load_at) and of [`load`](Self::load).
     pub async fn load_as_of(&self, as_of: AsOf) -> Result<Option<Snapshot>> {
-        match self.number_as_of(as_of).await? {
-            Some(number) => self.load_at(number).await.map(Some),
-            None => Ok(None),
+        let Some(number) = self.number_as_of(as_of).await? else { return Ok(None) };
+        let mut state = self.load_at(number).await?;
+        if let Some(now) = self.load_lean().await? {
+            (state.pins.schema_name, state.pins.schema) = (now.pins.schema_name, now.pins.schema);
+            state.schema_commit = now.schema_commit;
         }
+        Ok(Some(state))
     }
 }

@@ -33,6 +33,9 @@ pub(super) struct Root {
     /// The id of that commit: a checkpoint of another history is none of this ledger.
     pub(super) id: Uuid,
     pins: Pins,
+    /// 0 where the table was never evolved.
+    #[serde(default, skip_serializing_if = "super::commit::is_zero")]
+    schema_commit: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<Waiting>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +124,8 @@ struct InputState {
     size: u64,
     delivered: DateTime<Utc>,
     commit: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    opened: bool,
     #[serde(default, skip_serializing_if = "super::commit::is_zero")]
     repaired: u64,
 }
@@ -174,6 +179,7 @@ impl Root {
             head: self.number,
             id: self.id,
             pins: self.pins.clone(),
+            schema_commit: self.schema_commit,
             files: BTreeMap::new(),
             compacted,
             brought: self.brought.clone(),
@@ -216,10 +222,10 @@ impl Part {
     /// Adds the compacted inputs of a part to the state of its root, or to a later one in which none of them changed.
     pub(super) fn add_compacted(&self, bytes: &[u8], state: &mut Snapshot) -> Option<()> {
         let written = state.base.root.as_ref().map(|root| root.number);
-        for InputState { url, etag, size, delivered, commit, repaired } in self.items(bytes)? {
+        for InputState { url, etag, size, delivered, commit, repaired, opened } in self.items(bytes)? {
             let found = !self.dated || said_time(&url).is_some();
             let fits = Some(commit) <= written && !state.waiting.contains_key(&url);
-            let input = CompactedInput { etag, size, delivered, repaired, commit };
+            let input = CompactedInput { etag, size, delivered, repaired, commit, opened };
             (found && fits && state.compacted.insert(url, input).is_none()).then_some(())?;
         }
         Some(())
@@ -256,6 +262,7 @@ pub(super) fn encode(state: &Snapshot) -> Result<Encoded> {
         number: state.head,
         id: state.id,
         pins: state.pins.clone(),
+        schema_commit: state.schema_commit,
         waiting: state.waiting.values().cloned().collect(),
         full_listing_at: state.full_listing_at,
         shard_listings: state.shard_listings.clone(),
@@ -303,9 +310,9 @@ fn pack_compacted(state: &Snapshot, mut packer: Packer<'_>, new: &mut Vec<(Strin
             packer.keep(part, new)?;
         }
         packer.dated &= said.is_some();
-        let CompactedInput { etag, size, delivered, repaired, commit } = input.clone();
+        let CompactedInput { etag, size, delivered, repaired, commit, opened } = input.clone();
         let key = format!("{} {url}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-        packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit, repaired })?;
+        packer.push(key, commit, &InputState { url: url.clone(), etag, size, delivered, commit, repaired, opened })?;
         packer.cut_if(crc32fast::hash(url.as_bytes()).is_multiple_of(COMPACTED_A_PART), new)?;
     }
     absent.try_for_each(|(_, part)| packer.keep(part, new))?;

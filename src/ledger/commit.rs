@@ -25,6 +25,8 @@ pub enum Action {
     Merge,
     /// Compacted inputs are read again: all files with records of theirs are replaced.
     Rebuild,
+    /// Rejected records are decoded once more: what became rows leaves the rejected table.
+    Redrive,
     /// The live files and the compacted inputs are again those of an earlier commit, and the table is on hold.
     Rollback,
     /// Ends the hold of a rollback.
@@ -64,7 +66,8 @@ pub struct Commit {
     /// `evolve`: the schema from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<PinnedSchema>,
-    /// Landed objects whose records are in `add`; of a rollback, those that are compacted again, or as another commit brought them.
+    /// Landed objects whose records are in `add`; of a rollback, those that are compacted again, or as another commit brought them;
+    /// of a redrive, those whose rejected records it read, with what they hold in all since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
     /// `merge`: URLs of the inputs, brought by earlier commits, whose records are in `add`.
@@ -131,6 +134,9 @@ pub struct PinnedSchema {
     pub name: String,
     /// The schema file's text, whole.
     pub text: String,
+    /// What it changed of the one before, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
 }
 
 /// A landed object whose records are in this commit's files.
@@ -150,6 +156,9 @@ pub struct Input {
     /// How many of them could not be decoded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected: u64,
+    /// Whether failed records of Firehose in it were opened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opened: bool,
     /// How many rows of them were no strict JSON and could be repaired.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repaired: u64,
@@ -210,13 +219,16 @@ pub struct Counts {
     pub rows_written: u64,
     /// Records in its rejected files.
     pub records_rejected: u64,
+    /// Of those, failed records of Firehose, which a redrive can open.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
     /// Rows that had no usable event time and went by their delivery time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub by_delivery: u64,
     /// Rows of records that were no strict JSON and could be repaired.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repaired: u64,
-    /// Rows and rejected records that a rebuild left out, because their partitions are expired.
+    /// Rows and rejected records that a rebuild or a redrive left out, because their partitions are expired.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub expired: u64,
 }
@@ -349,7 +361,8 @@ impl Commit {
         let rejected: u64 = self.inputs.iter().map(|input| input.rejected).sum();
         let reads = matches!(self.action, Action::Add | Action::Rebuild);
         let holds = records_read == rows_written + records_rejected + expired
-            && (expired == 0 || self.action == Action::Rebuild)
+            && (expired == 0 || matches!(self.action, Action::Rebuild | Action::Redrive))
+            && (self.action != Action::Redrive || rows == rows_written)
             && (!reads || (rows, records) == (rows_written, records_read))
             && (!reads || rejected == records_rejected || (expired > 0 && rejected > records_rejected));
         match holds {

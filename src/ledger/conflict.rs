@@ -10,7 +10,7 @@
 //! | has files or inputs | is a rollback | what was taken out comes back during the hold |
 //! | has files | condemned its attempt or a folder with one of its files | a live file is deleted |
 //! | has files | evolved the schema | files without the new columns, by a schema that is gone |
-//! | `rebuild` | expired files | what was expired comes back |
+//! | `rebuild`, `redrive` | expired files | what was expired comes back |
 //! | `condemn` | made files live below what it condemns | a live file is deleted |
 //! | `resume` | is a rollback, or a resume | a hold ends that its planner did not see; there is no hold any more |
 //! | `evolve` | evolved the schema | a change that was not checked against the schema it changes |
@@ -100,10 +100,11 @@ fn is_whole(folder: &str) -> bool {
 
 fn changed(mine: &Commit, winner: &Commit) -> Option<String> {
     let evolves = |commit: &Commit| commit.action == Action::Evolve;
-    if evolves(winner) && (evolves(mine) || mine.has_files() || !mine.inputs.is_empty()) {
+    let by_schema = evolves(mine) || mine.has_files() || !mine.inputs.is_empty();
+    if evolves(winner) && by_schema && !broken(Broken::EvolveUnchecked) {
         return Some(format!("commit {} changed the schema", winner.number));
     }
-    (mine.action == Action::Rebuild && winner.action == Action::Expire)
+    (matches!(mine.action, Action::Rebuild | Action::Redrive) && winner.action == Action::Expire)
         .then(|| format!("commit {} expired files", winner.number))
 }
 
@@ -125,6 +126,7 @@ mod tests {
             delivered: DateTime::UNIX_EPOCH,
             records: 0,
             rejected: 0,
+            opened: false,
             repaired: 0,
         };
         let file = |path: &&str| DataFile {
@@ -148,7 +150,9 @@ mod tests {
     /// Each line: my commit, the winner, and whether I conflict with it, and it with me where it had lost.
     #[test]
     fn the_rules_by_example() {
-        use Action::{Add, AddLanding, Condemn, Create, Evolve, Expire, Mark, Merge, Rebuild, Resume, Rollback};
+        use Action::{
+            Add, AddLanding, Condemn, Create, Evolve, Expire, Mark, Merge, Rebuild, Redrive, Resume, Rollback,
+        };
         let none: &[&str] = &[];
         let (a, b) = (format!("data/{A}/dt=1/{A}-0"), format!("data/{B}/dt=1/{B}-0"));
         let (a, b) = (a.as_str(), b.as_str());
@@ -177,6 +181,31 @@ mod tests {
                 commit(Rebuild, &["1"], &[a], &["x"]),
                 commit(Expire, none, none, &["y"]),
                 (true, false),
+            ),
+            (
+                "two redrives of one file",
+                commit(Redrive, &["1"], &[a], &["x"]),
+                commit(Redrive, &["1"], &[b], &["x"]),
+                (true, true),
+            ),
+            ("a redrive and a merge of its file", commit(Redrive, &["1"], &[a], &["x"]), merge(b, "x"), (true, true)),
+            (
+                "a redrive and a rebuild of its object",
+                commit(Redrive, &["1"], &[a], &["x"]),
+                commit(Rebuild, &["1"], &[b], &["y"]),
+                (true, true),
+            ),
+            (
+                "a redrive and an expire of others",
+                commit(Redrive, &["1"], &[a], &["x"]),
+                commit(Expire, none, none, &["y"]),
+                (true, false),
+            ),
+            (
+                "a redrive and an add",
+                commit(Redrive, &["1"], &[a], &["x"]),
+                commit(Add, &["2"], &[b], none),
+                (false, false),
             ),
             ("a rollback and an add", back.clone(), commit(Add, &["1"], &["data/x/y"], none), (true, true)),
             ("a rollback and an add of an empty object", back.clone(), commit(Add, &["1"], none, none), (true, true)),

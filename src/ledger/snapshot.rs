@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub id: Uuid,
     /// What the table is, with every evolution and every added landing prefix.
     pub pins: Pins,
+    /// The commit that pinned the schema: 0, or the last one that evolved it.
+    pub schema_commit: u64,
     /// Live files of both sets by path.
     pub files: BTreeMap<String, LiveFile>,
     /// Objects that are compacted.
@@ -74,8 +76,10 @@ pub struct CompactedInput {
     pub delivered: DateTime<Utc>,
     /// Rows of it that were repaired.
     pub repaired: u64,
-    /// The commit that compacted it.
+    /// The commit that compacted it, or the last redrive that read its rejected records.
     pub commit: u64,
+    /// Whether failed records of Firehose in it were opened.
+    pub opened: bool,
 }
 
 impl Snapshot {
@@ -89,6 +93,7 @@ impl Snapshot {
                 head: 0,
                 id: first.id,
                 pins: pins.clone(),
+                schema_commit: 0,
                 files: BTreeMap::new(),
                 compacted: Compacted::default(),
                 brought: Vec::new(),
@@ -120,6 +125,7 @@ impl Snapshot {
                 if let Some(schema) = &commit.schema {
                     self.pins.schema_name.clone_from(&schema.name);
                     self.pins.schema.clone_from(&schema.text);
+                    self.schema_commit = commit.number;
                 }
             }
             _ => {}
@@ -166,6 +172,7 @@ impl Snapshot {
                 delivered: input.delivered,
                 repaired: input.repaired,
                 commit: commit.number,
+                opened: input.opened,
             };
             self.compacted.insert(input.url.clone(), compacted);
             self.waiting.remove(&input.url);
@@ -241,6 +248,10 @@ impl Snapshot {
         if let Some(path) = gone {
             return Some(format!("it removes {path}, which is not live"));
         }
+        let rows = commit.remove.iter().find(|path| FileSet::of_path(path) == FileSet::Data);
+        if let Some(path) = rows.filter(|_| commit.action == Action::Redrive) {
+            return Some(format!("it removes {path}, which holds no rejected records"));
+        }
         if commit.attempt.is_none() && commit.action != Action::Rollback && !commit.add.is_empty() {
             return Some("it adds files of no attempt".into());
         }
@@ -277,7 +288,7 @@ impl Snapshot {
     }
 
     fn wrong_inputs(&self, commit: &Commit) -> Result<Option<String>> {
-        let again = commit.action == Action::Rebuild;
+        let again = matches!(commit.action, Action::Rebuild | Action::Redrive);
         let other = again || commit.action == Action::Rollback; // as an earlier commit brought it
         let mut brought = HashSet::new();
         for input in &commit.inputs {
@@ -286,7 +297,7 @@ impl Snapshot {
                 Some(earlier) if !other => {
                     format!("{} is compacted already, by commit {}", input.url, earlier.commit)
                 }
-                None if again => format!("it rebuilds {}, which is not compacted", input.url),
+                None if again => format!("it reads {} again, which is not compacted", input.url),
                 _ if !brought.insert(&input.url) => format!("it brings {} twice", input.url),
                 _ => continue,
             };
@@ -377,6 +388,7 @@ mod tests {
             delivered: DateTime::UNIX_EPOCH,
             records: 0,
             rejected: 0,
+            opened: false,
             repaired: 0,
         }
     }

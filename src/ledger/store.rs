@@ -180,6 +180,7 @@ mod tests {
             delivered: DateTime::UNIX_EPOCH,
             records: 0,
             rejected: 0,
+            opened: false,
             repaired: 0,
         };
         Commit { inputs: vec![input], ..Commit::new(Action::Add, DateTime::UNIX_EPOCH, "test") }

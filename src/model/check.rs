@@ -2,7 +2,7 @@
 
 use super::catalog::Entries;
 use super::store::Disk;
-use super::truth::{Home, Record, State};
+use super::truth::{Content, Home, Record, State};
 use crate::catalog::COMMIT_PARAMETER;
 use crate::ledger::Commit;
 use crate::table::{FileSet, Partition};
@@ -30,7 +30,9 @@ pub(super) struct Checker {
     seen: Vec<DateTime<Utc>>,
     /// Everything that was ever in a file: it must not change (I5).
     contents: HashMap<String, Bytes>,
-    records: HashMap<String, Arc<Vec<Record>>>,
+    files: HashMap<String, Arc<Content>>,
+    /// The newest commit whose columns the catalog had.
+    columns_of: u64,
     /// Every folder that the catalog named, with its commit, and until when it did.
     named: BTreeMap<(FileSet, Partition, String, u64), DateTime<Utc>>,
 }
@@ -76,8 +78,8 @@ impl Checker {
             for file in &commit.add {
                 self.open(&file.path)?;
             }
-            let records = &self.records;
-            let of = |path: &str| records.get(path).cloned().unwrap_or_default();
+            let files = &self.files;
+            let of = |path: &str| files.get(path).cloned().unwrap_or_default();
             let before = self.past.last().cloned().unwrap_or_default();
             let state = before.after(&commit, &self.past, &of, &self.homes)?;
             state.check(&self.homes).map_err(|what| format!("after commit {number} ({:?}): {what}", commit.action))?;
@@ -88,13 +90,13 @@ impl Checker {
 
     /// The records in a file.
     fn open(&mut self, path: &str) -> Result<(), String> {
-        if self.records.contains_key(path) {
+        if self.files.contains_key(path) {
             return Ok(());
         }
         let Some(bytes) = self.contents.get(path) else {
             return Err(format!("I6: {path} is live, and not there"));
         };
-        self.records.insert(path.to_owned(), Arc::new(records(bytes.clone()).ok_or(format!("{path} cannot be read"))?));
+        self.files.insert(path.to_owned(), Arc::new(content(bytes.clone()).ok_or(format!("{path} cannot be read"))?));
         Ok(())
     }
 
@@ -120,6 +122,17 @@ impl Checker {
         entries: &Entries,
         now: DateTime<Utc>,
     ) -> Result<(), String> {
+        if let Some((columns, commit)) = columns(entries) {
+            let state =
+                self.past.get(commit as usize).ok_or(format!("I4: columns of commit {commit}, which is not there"))?;
+            if commit < self.columns_of || columns != state.columns || state.evolved != commit {
+                return Err(format!(
+                    "I3: the catalog shows {columns:?} as of commit {commit}, after {}",
+                    self.columns_of
+                ));
+            }
+            self.columns_of = commit;
+        }
         for (set, partition, location, commit) in located(entries) {
             self.named.insert((set, partition, location, commit), now);
         }
@@ -173,11 +186,23 @@ impl Checker {
         let Some(state) = self.past.last() else { return Ok(()) };
         let says: BTreeMap<(FileSet, Partition), u64> =
             located(entries).into_iter().map(|(set, partition, _, commit)| ((set, partition), commit)).collect();
-        match says == state.changed {
+        let columns = columns(entries).map(|(columns, _)| columns);
+        match says == state.changed && columns.as_ref().is_none_or(|columns| *columns == state.columns) {
             true => Ok(()),
+            false if says == state.changed => {
+                Err(format!("I4: the catalog has {columns:?}, the ledger {:?}", state.columns))
+            }
             false => Err(format!("I4: all ended well, and the catalog says {says:?}, the ledger {:?}", state.changed)),
         }
     }
+}
+
+/// The table's columns in the catalog, and the commit that gave it the last of them.
+fn columns(entries: &Entries) -> Option<(Vec<String>, u64)> {
+    let tables = entries.0.lock().unwrap();
+    let definition = &tables.get("t")?.definition;
+    let names = definition.columns.iter().map(|column| column.name.clone()).filter(|name| name != "extra");
+    Some((names.collect(), definition.schema_commit()))
 }
 
 /// What the catalog says of all partitions.
@@ -195,9 +220,11 @@ fn located(entries: &Entries) -> Vec<(FileSet, Partition, String, u64)> {
     found
 }
 
-fn records(bytes: Bytes) -> Option<Vec<Record>> {
-    let mut found = Vec::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(bytes).ok()?.build().ok()? {
+fn content(bytes: Bytes) -> Option<Content> {
+    let (mut found, reader) = (Vec::new(), ParquetRecordBatchReaderBuilder::try_new(bytes).ok()?);
+    let names = reader.schema().fields().iter().map(|field| field.name().clone());
+    let columns = names.filter(|name| name != "extra").collect();
+    for batch in reader.build().ok()? {
         let batch = batch.ok()?;
         match (batch.column_by_name("id"), batch.column_by_name("raw")) {
             (Some(ids), _) => found.extend(ids.as_string_opt::<i32>()?.iter().map(|id| id.and_then(record))),
@@ -209,7 +236,7 @@ fn records(bytes: Bytes) -> Option<Vec<Record>> {
             _ => return None,
         }
     }
-    found.into_iter().collect()
+    Some(Content { records: Arc::new(found.into_iter().collect::<Option<_>>()?), columns })
 }
 
 fn record(id: &str) -> Option<Record> {

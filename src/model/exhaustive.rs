@@ -27,13 +27,14 @@ fn before(job: &Job) -> Vec<Step> {
     let several = [first.clone(), vec![compact()], more.clone(), orphan(), vec![compact()]].concat();
     let unpublished = [first.clone(), vec![compact()], more.clone(), vec![Step::Start(Job::Compact)]].concat();
     match job {
-        Job::Compact => [first, vec![compact()], more].concat(),
+        Job::Compact | Job::Evolve => [first, vec![compact()], more].concat(),
         Job::Publish => [unpublished, vec![Step::Go { process: 0, gates: 4, end: End::Done }, Step::Kill(0)]].concat(),
         Job::Gc => {
             [several, vec![Step::Run(Job::Merge), Step::Pass(600), Step::Run(Job::Gc), Step::Pass(300)]].concat()
         }
         Job::Resume => [several, vec![Step::Run(Job::Rollback(2))]].concat(),
         Job::Rollback(_) => [several, vec![Step::Run(Job::Merge)]].concat(),
+        Job::Rebuild(_) => [several, vec![Step::Run(Job::Redrive)]].concat(),
         _ => several,
     }
 }
@@ -101,6 +102,7 @@ macro_rules! jobs {
 
 jobs! {
     compact: Job::Compact, 30;
+    evolve: Job::Evolve, 30;
     publish: Job::Publish, 10;
     checkpoint: Job::Checkpoint, 5;
     merge: Job::Merge, 20;
@@ -108,5 +110,6 @@ jobs! {
     rollback: Job::Rollback(2), 15;
     resume: Job::Resume, 4;
     rebuild: Job::Rebuild(6), 20;
+    redrive: Job::Redrive, 15;
     expire: Job::Expire(36), 10;
 }

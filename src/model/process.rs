@@ -9,6 +9,7 @@ use crate::jobs::compact::CompactJob;
 use crate::jobs::gc::{GcJob, LEAST_GRACE};
 use crate::jobs::merge::MergeJob;
 use crate::jobs::rebuild::Rebuild;
+use crate::jobs::redrive::Redrive;
 use crate::ledger::{Action, AsOf, Commit, Ledger};
 use crate::storage::Location;
 use crate::table::{TableId, TableSchema};
@@ -40,6 +41,8 @@ fn limits() -> WorkLimits {
 pub(super) enum Job {
     /// The scheduled run.
     Compact,
+    /// The same, with a schema file that has one column more than the table.
+    Evolve,
     /// Brings the catalog to say what the ledger says.
     Publish,
     /// Loads the table and stores a checkpoint.
@@ -54,6 +57,8 @@ pub(super) enum Job {
     Resume,
     /// Reads again what was delivered in the hour so many hours ago, and in those after it.
     Rebuild(u8),
+    /// Opens failed records.
+    Redrive,
     /// Takes out the partitions that ended so many hours ago.
     Expire(u8),
     /// Writes commits that change nothing.
@@ -65,6 +70,7 @@ pub(super) enum Job {
 pub(super) fn jobs() -> BoxedStrategy<Job> {
     prop_oneof![
         10 => Just(Job::Compact),
+        2 => Just(Job::Evolve),
         3 => Just(Job::Publish),
         2 => Just(Job::Checkpoint),
         4 => Just(Job::Merge),
@@ -72,6 +78,7 @@ pub(super) fn jobs() -> BoxedStrategy<Job> {
         3 => (1..5_u8).prop_map(Job::Rollback),
         3 => Just(Job::Resume),
         3 => (0..30_u8).prop_map(Job::Rebuild),
+        3 => Just(Job::Redrive),
         1 => prop_oneof![Just(12_u8), Just(36)].prop_map(Job::Expire),
         1 => prop_oneof![3 => 1..4_u8, 1 => Just(100)].prop_map(Job::Marks),
         1 => Just(Job::Load),
@@ -141,7 +148,8 @@ impl Hands {
 
     async fn run(&self, job: Job) -> Result<String> {
         match job {
-            Job::Compact => self.compact().await,
+            Job::Compact => self.compact(false).await,
+            Job::Evolve => self.compact(true).await,
             Job::Publish => self.publish().await,
             Job::Checkpoint => self.checkpoint().await,
             Job::Merge => self.merge().await,
@@ -149,18 +157,33 @@ impl Hands {
             Job::Rollback(commits) => self.rollback(commits).await,
             Job::Resume => told(self.change()?.resume().await?),
             Job::Rebuild(hours) => self.rebuild(hours).await,
+            Job::Redrive => self.redrive().await,
             Job::Expire(hours) => told(self.change()?.expire(TimeDelta::hours(hours.into())).await?),
             Job::Marks(count) => self.marks(count).await,
             Job::Load => self.load().await,
         }
     }
 
-    async fn compact(&self) -> Result<String> {
+    /// The schema that a run is given: none for a table that is there, and to evolve it one column more. Two processes draw
+    /// the same one, or another.
+    async fn schema(&self, evolve: bool) -> Result<Option<TableSchema>> {
+        let parse = |text: &str| TableSchema::parse("model", "the model", text).map(Some);
+        match self.ledger().load_lean().await? {
+            None => parse(SCHEMA),
+            Some(_) if !evolve => Ok(None),
+            Some(state) => {
+                let column = format!("c{}_{}", state.schema_commit, self.gate.process % 2);
+                parse(&format!("{}\n[[column]]\nname = \"{column}\"\ntype = \"string\"\n", state.pins.schema))
+            }
+        }
+    }
+
+    async fn compact(&self, evolve: bool) -> Result<String> {
         let job = CompactJob {
             lake: self.place("lake"),
             table: Self::table()?,
             landing: vec![self.place("landing")],
-            schema: Some(TableSchema::parse("model", "the model", SCHEMA)?),
+            schema: self.schema(evolve).await?,
             catalog: self.catalog.clone(),
             settle: TimeDelta::zero(),
             lookback: TimeDelta::hours(24),
@@ -255,6 +278,12 @@ impl Hands {
         let from = self.now - TimeDelta::hours(hours.into());
         let delivered = from..self.now + TimeDelta::hours(1);
         told(self.change()?.rebuild(&Rebuild { delivered, work: limits(), watch: Default::default() }).await?)
+    }
+
+    async fn redrive(&self) -> Result<String> {
+        let done = self.change()?.redrive(&Redrive { from: None, to: None, work: limits() }).await?;
+        let plan = format!("{} of {} redriven, ", done.plan.decoded, done.plan.records);
+        Ok(plan + &told(done)?)
     }
 
     async fn marks(&self, count: u8) -> Result<String> {

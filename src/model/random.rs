@@ -89,13 +89,14 @@ fn whatever_happens_each_record_is_there_once() {
 }
 
 /// The rules, each with a seed of sequences that show what it prevents.
-const RULES: [(Broken, u64); 12] = [
+const RULES: [(Broken, u64); 13] = [
     (Broken::AttemptReused, 1),
     (Broken::ExistsIsSuccess, 2),
     (Broken::OverlapUnchecked, 1),
     (Broken::WaitingBeatsCompacted, 1),
     (Broken::CondemnUnchecked, 1),
     (Broken::RollbackRebases, 1),
+    (Broken::EvolveUnchecked, 1),
     (Broken::PublishStale, 1),
     (Broken::WatermarkAtOnce, 1),
     (Broken::FolderReused, 1),
@@ -106,7 +107,7 @@ const RULES: [(Broken, u64); 12] = [
 
 /// The jobs and spans among which the rule matters: of all that there is, it would take thousands of sequences to meet it.
 fn mix(rule: Broken) -> Mix {
-    use Job::{Checkpoint, Compact, Gc, Load, Marks, Merge, Publish, Resume, Rollback};
+    use Job::{Checkpoint, Compact, Evolve, Gc, Load, Marks, Merge, Publish, Resume, Rollback};
     let short: &[i64] = &[1, 3];
     let deliver = Step::Deliver { days: 0b011, hours_late: 0 };
     let go = |gates| Step::Go { process: 0, gates, end: End::Done };
@@ -126,6 +127,7 @@ fn mix(rule: Broken) -> Mix {
         Broken::CondemnUnchecked => Mix::of(&[Gc, Rollback(2), Rollback(3)], &[Compact, Compact, Merge], &[300], 10)
             .after(&[Step::Pass(300), Step::Start(Gc)]),
         Broken::RollbackRebases => Mix::of(&[Compact, Rollback(1), Resume], &[Compact, Compact], short, 20),
+        Broken::EvolveUnchecked => Mix::of(&[Compact, Evolve], &[Compact], short, 20),
         Broken::PublishStale => Mix::of(&[Compact, Publish], &[Compact], &[1], 10)
             .after(&[deliver.clone(), Step::Start(Compact), go(6), deliver])
             .without_trouble(),

@@ -1,7 +1,7 @@
 //! What the commits say, folded a second time and as plainly as can be: what the product's own fold is compared with.
 
 use crate::ledger::{Action, Commit};
-use crate::table::{FileSet, Partition, PartitionKey};
+use crate::table::{FileSet, Partition, PartitionKey, TableSchema};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,13 +15,25 @@ pub(super) struct State {
     pub(super) files: BTreeMap<String, Live>,
     pub(super) compacted: BTreeSet<String>,
     pub(super) waiting: BTreeSet<String>,
+    /// Of the compacted objects, those whose failed records were opened.
+    pub(super) opened: BTreeSet<String>,
     pub(super) changed: BTreeMap<(FileSet, Partition), u64>,
+    /// The columns of the rows, in order, and the commit that gave the table the last of them.
+    pub(super) columns: Vec<String>,
+    pub(super) evolved: u64,
     pub(super) on_hold: bool,
     /// Records of compacted objects that are in no file, because they expired.
     pub(super) expired: BTreeSet<Record>,
     bound: Option<DateTime<Utc>>,
     /// Folders that gc may delete.
     condemned: BTreeSet<String>,
+}
+
+/// What is in a file.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) records: Arc<Vec<Record>>,
+    pub(super) columns: Vec<String>,
 }
 
 /// A live file, with the records that are in it.
@@ -37,21 +49,31 @@ pub(super) struct Home {
     pub(super) url: String,
     pub(super) set: FileSet,
     pub(super) partition: Partition,
+    /// Of a failed record: where the row goes that is inside, once it is opened.
+    pub(super) opened: Option<Partition>,
 }
 
 impl State {
+    /// Where the record belongs in this state.
+    fn home<'a>(&self, home: &'a Home) -> (FileSet, &'a Partition) {
+        match &home.opened {
+            Some(partition) if self.opened.contains(&home.url) => (FileSet::Data, partition),
+            _ => (home.set, &home.partition),
+        }
+    }
+
     /// The files of one partition, by their names.
     pub(super) fn names(&self, set: FileSet, partition: &Partition) -> BTreeSet<&str> {
         let of = |(path, live): &(&String, &Live)| FileSet::of_path(path) == set && live.partition == *partition;
         self.files.iter().filter(of).filter_map(|(path, _)| path.rsplit('/').next()).collect()
     }
 
-    /// The state with one more commit. `past` holds all states before it, `records` what is in the files that it adds.
+    /// The state with one more commit. `past` holds all states before it, `content` what is in the files that it adds.
     pub(super) fn after(
         &self,
         commit: &Commit,
         past: &[State],
-        records: &dyn Fn(&str) -> Arc<Vec<Record>>,
+        content: &dyn Fn(&str) -> Arc<Content>,
         homes: &BTreeMap<Record, Home>,
     ) -> Result<State, String> {
         let mut next = self.clone();
@@ -62,8 +84,15 @@ impl State {
                 None => return wrong(format!("I1: it removes {path}, which is not live")),
             }
         }
+        next.evolve(commit)?;
         for file in &commit.add {
-            let live = Live { partition: file.partition.clone(), records: records(&file.path) };
+            let content = content(&file.path);
+            let is_older = commit.action == Action::Rollback || FileSet::of_path(&file.path) == FileSet::Rejected;
+            if !is_older && content.columns != next.columns {
+                let of = &content.columns;
+                return wrong(format!("{} has the columns {of:?}, the table {:?}", file.path, next.columns));
+            }
+            let live = Live { partition: file.partition.clone(), records: content.records.clone() };
             next.changed.insert((FileSet::of_path(&file.path), file.partition.clone()), commit.number);
             if next.files.insert(file.path.clone(), live).is_some() {
                 return wrong(format!("I5: it adds {} a second time", file.path));
@@ -72,9 +101,14 @@ impl State {
         for input in &commit.inputs {
             next.compacted.insert(input.url.clone());
             next.waiting.remove(&input.url);
+            match input.opened {
+                true => next.opened.insert(input.url.clone()),
+                false => next.opened.remove(&input.url),
+            };
         }
         for url in &commit.taken_out {
             next.compacted.remove(url);
+            next.opened.remove(url);
             next.waiting.insert(url.clone());
         }
         next.waiting.extend(commit.waiting.iter().map(|w| w.url.clone()).filter(|url| !self.compacted.contains(url)));
@@ -86,7 +120,7 @@ impl State {
             Action::Rollback => {
                 let to = &past[commit.to.unwrap_or(0) as usize];
                 (next.on_hold, next.bound, next.expired) = (true, to.bound, to.expired.clone());
-                if (&next.files, &next.compacted) != (&to.files, &to.compacted) {
+                if (&next.files, &next.compacted, &next.opened) != (&to.files, &to.compacted, &to.opened) {
                     return wrong(format!("the state is not that of commit {:?}", commit.to));
                 }
             }
@@ -96,19 +130,33 @@ impl State {
                 let gone = commit.remove.iter().flat_map(|path| self.files[path].records.to_vec());
                 next.expired.extend(gone);
             }
-            Action::Rebuild => next.expire_rebuilt(commit, homes),
+            Action::Rebuild | Action::Redrive => next.expire_rebuilt(commit, homes),
             _ => {}
         }
         Ok(next)
     }
 
-    /// A rebuild leaves out what belongs below the bound, and nothing else.
+    /// The table's columns: each stays what it is, and where it is.
+    fn evolve(&mut self, commit: &Commit) -> Result<(), String> {
+        let pinned = commit.pins.as_ref().map(|pins| &pins.schema);
+        let Some(text) = pinned.or(commit.schema.as_ref().map(|schema| &schema.text)) else { return Ok(()) };
+        let schema = TableSchema::parse("model", "the model", text).map_err(|e| e.to_string())?;
+        let columns: Vec<String> = schema.columns.into_iter().map(|column| column.name).collect();
+        if !columns.starts_with(&self.columns) {
+            return Err(format!("commit {}: the columns {:?} become {columns:?}", commit.number, self.columns));
+        }
+        (self.columns, self.evolved) = (columns, commit.number);
+        Ok(())
+    }
+
+    /// A rebuild leaves out what belongs below the bound, and nothing else; so does a redrive.
     fn expire_rebuilt(&mut self, commit: &Commit, homes: &BTreeMap<Record, Home>) {
         let live: BTreeSet<Record> = self.files.values().flat_map(|live| live.records.to_vec()).collect();
         let rebuilt: BTreeSet<&str> = commit.inputs.iter().map(|input| input.url.as_str()).collect();
         for (record, home) in homes.iter().filter(|(_, home)| rebuilt.contains(home.url.as_str())) {
+            let (_, partition) = self.home(home);
             let below =
-                home.partition.end(&[PartitionKey::by_day()]).zip(self.bound).is_some_and(|(end, bound)| end <= bound);
+                partition.end(&[PartitionKey::by_day()]).zip(self.bound).is_some_and(|(end, bound)| end <= bound);
             match !live.contains(record) && below {
                 true => _ = self.expired.insert(*record),
                 false => _ = self.expired.remove(record),
@@ -140,10 +188,10 @@ impl State {
                     at.len()
                 ));
             }
-            let strays =
-                at.iter().find(|(p, live)| FileSet::of_path(p) != home.set || live.partition != home.partition);
+            let (set, partition) = self.home(home);
+            let strays = at.iter().find(|(p, live)| FileSet::of_path(p) != set || live.partition != *partition);
             if let Some((path, _)) = strays {
-                return Err(format!("I1: record {record:?} is in {path}, should be in {}", home.partition));
+                return Err(format!("I1: record {record:?} is in {path}, should be in {}/ {partition}", set.folder()));
             }
         }
         match found.keys().next() {

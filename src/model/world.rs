@@ -10,6 +10,7 @@ use super::store::{Disk, Late, Store};
 use super::truth::Home;
 use crate::sabotage::{Broken, broken};
 use crate::table::{FileSet, Partition, PartitionKey};
+use base64::Engine;
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::PutMode;
 use object_store::path::Path;
@@ -116,7 +117,8 @@ impl World {
         (!self.processes.is_empty()).then(|| process % self.processes.len())
     }
 
-    /// An object with a record for each day of a set of days, one of them undecodable where the object's number says so.
+    /// An object with a record for each day of a set of days; some are undecodable, and some are failed records of Firehose with one
+    /// inside.
     async fn deliver(&mut self, days: u8, hours_late: u8) {
         let number = self.delivered;
         self.delivered += 1;
@@ -129,12 +131,16 @@ impl World {
         for (record, day) in (0..3).filter(|day| days >> day & 1 == 1).enumerate() {
             let rejected = (number + record) % 5 == 4;
             let time: DateTime<Utc> = format!("2026-11-{:02}T01:00:00Z", 18 + day).parse().unwrap();
-            body += &match rejected {
-                true => format!("{{\"id\":\"{number}-{record}\",\"ts\":\n"),
-                false => format!("{{\"id\":\"{number}-{record}\",\"ts\":\"{}\"}}\n", time.format("%Y-%m-%dT%H:%M:%SZ")),
+            let failed = (number + record) % 5 == 3;
+            let whole = format!("{{\"id\":\"{number}-{record}\",\"ts\":\"{}\"}}", time.format("%Y-%m-%dT%H:%M:%SZ"));
+            body += &match (rejected, failed) {
+                (true, _) => format!("{{\"id\":\"{number}-{record}\",\"ts\":\n"),
+                (_, true) => failed_record(&format!("{number}-{record}"), &whole),
+                _ => format!("{whole}\n"),
             };
-            let (set, time) = if rejected { (FileSet::Rejected, delivered) } else { (FileSet::Data, time) };
-            let home = Home { url: url.clone(), set, partition: Partition::of(&[PartitionKey::by_day()], time) };
+            let day = |time| Partition::of(&[PartitionKey::by_day()], time);
+            let (set, at) = if rejected || failed { (FileSet::Rejected, delivered) } else { (FileSet::Data, time) };
+            let home = Home { url: url.clone(), set, partition: day(at), opened: failed.then(|| day(time)) };
             self.checker.homes.insert((number, record), home);
         }
         self.checker.objects.push(url);
@@ -305,4 +311,10 @@ impl World {
         self.checker.at_rest(&self.entries)?;
         self.step(&Step::Run(Job::Load)).await
     }
+}
+
+/// The envelope of a record that Firehose could not deliver.
+fn failed_record(id: &str, record: &str) -> String {
+    let raw = base64::engine::general_purpose::STANDARD.encode(record);
+    format!("{{\"id\":\"{id}\",\"attemptsMade\":4,\"rawData\":\"{raw}\"}}\n")
 }

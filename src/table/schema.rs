@@ -118,33 +118,6 @@ impl TableSchema {
         Checker { origin, text }.check(name, file)
     }
 
-    /// The first thing in which `other` makes another table; `None` where only texts for people differ.
-    pub fn difference(&self, other: &TableSchema) -> Option<String> {
-        for (at, column) in self.columns.iter().enumerate() {
-            match other.columns.get(at) {
-                None => return Some(format!("column {} is missing", column.name)),
-                Some(theirs) if theirs.name != column.name => {
-                    return Some(format!("column {} is {} there", theirs.name, column.name));
-                }
-                Some(theirs) if theirs.hive_type != column.hive_type => {
-                    return Some(format!("column {} is {}, not {}", column.name, column.hive_type, theirs.hive_type));
-                }
-                Some(theirs) if !column.source.same(&theirs.source) => {
-                    return Some(format!("column {} comes from elsewhere or is read differently", column.name));
-                }
-                Some(_) => {}
-            }
-        }
-        match other.columns.get(self.columns.len()) {
-            Some(added) => Some(format!("column {} is new", added.name)),
-            None if self.format != other.format => Some("its records land in another format".into()),
-            None if self.partitions != other.partitions => Some("its partitions are others".into()),
-            None if self.event_time != other.event_time => Some("its event time is another column".into()),
-            None if self.parquet != other.parquet => Some("its [parquet] settings are others".into()),
-            None => None,
-        }
-    }
-
     /// The columns of a data file: the schema's own, then `extra`. Partition keys are not stored.
     pub fn arrow(&self) -> SchemaRef {
         let mut fields: Vec<Field> =

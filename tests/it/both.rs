@@ -5,6 +5,7 @@
 
 mod alike;
 mod by_value;
+mod evolved;
 mod nested;
 mod statements;
 mod whole;

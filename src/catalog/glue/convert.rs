@@ -19,6 +19,9 @@ const FIXED: [(&str, &str); 2] = [("EXTERNAL", "TRUE"), ("classification", "parq
 /// With this one Athena makes partitions up and ignores those that are registered.
 const PROJECTION: &str = "projection.enabled";
 
+/// The parameter of a table whose types have grown while those of its partitions may not have.
+const WIDENING: &str = "firelake.widening";
+
 /// A table as Glue has it, in the words of every catalog.
 pub(super) fn table(there: &Table) -> CatalogTable {
     let descriptor = there.storage_descriptor();
@@ -32,10 +35,22 @@ pub(super) fn table(there: &Table) -> CatalogTable {
             .filter(|location| !location.is_empty())
             .map(with_slash)
             .unwrap_or_default(),
-        parameters: parameters(there).filter(|(key, value)| !FIXED.contains(&(key, value))).map(owned).collect(),
+        parameters: parameters(there).filter(|kept| !FIXED.contains(kept) && kept.0 != WIDENING).map(owned).collect(),
+        widening: is_widening(there),
         odd: odd(there),
         token: there.version_id().map(str::to_owned),
     }
+}
+
+/// Whether partitions may be narrower than the table.
+pub(super) fn is_widening(there: &Table) -> bool {
+    parameters(there).any(|(key, _)| key == WIDENING)
+}
+
+/// The same table, remembering that its partitions are yet to be brought along.
+pub(super) fn widening(mut input: TableInput) -> TableInput {
+    input.parameters.get_or_insert_default().insert(WIDENING.into(), "true".into());
+    input
 }
 
 fn column(there: &Column) -> CatalogColumn {
@@ -209,6 +224,9 @@ pub(super) fn entry(there: &GluePartition) -> PartitionEntry {
 /// |---|---|
 /// | a column is new, gone or elsewhere in the order | no: columns are found by name |
 /// | a column has another type: promoted, or a struct with another field | yes: Athena compares a partition's type with its table's |
+///
+/// The table goes first: of a table that is wider than its partitions Trino reads every row, and of one that is narrower none
+/// (`HIVE_PARTITION_SCHEMA_MISMATCH`).
 pub(super) fn cascades(from: &[CatalogColumn], to: &[CatalogColumn]) -> bool {
     let types: BTreeMap<&str, &str> =
         from.iter().map(|column| (column.name.as_str(), column.hive_type.as_str())).collect();

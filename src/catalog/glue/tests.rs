@@ -191,54 +191,79 @@ async fn what_changed_since_it_was_read_is_beaten() {
     assert_eq!(glue.partitions("logs", "t", None).await.unwrap(), BTreeMap::new());
 }
 
+/// The table's definition with its column of another type, and so many changes of partitions.
+async fn typed(glue: &GlueCatalog, hive_type: &str, partitions: Vec<PartitionChange>) -> Changes {
+    let from = glue.table("logs", "t").await.unwrap().unwrap();
+    let mut to = from.clone().with_watermark(1);
+    to.columns[0].hive_type = hive_type.into();
+    changes(glue, Some(TableChange::Update { from, to }), partitions)
+}
+
+fn types(partitions: &[GluePartition]) -> Vec<&str> {
+    let columns = partitions.iter().flat_map(|there| there.storage_descriptor().unwrap().columns());
+    columns.map(|column| column.r#type().unwrap()).collect()
+}
+
+/// The table is never narrower than a partition: Trino could read neither then.
 #[tokio::test]
-async fn others_words_stay_and_old_partitions_get_promoted_types() {
-    let glue = glue_with(2).await;
+async fn types_grow_in_the_table_first_and_in_its_partitions_after_it() {
+    let glue = glue_with(250).await;
     edit(&glue, |input| {
         input.owner = Some("somebody".into());
         input.parameters.as_mut().unwrap().insert("team".into(), "web".into());
     })
     .await;
-    let from = glue.table("logs", "t").await.unwrap().unwrap();
-    let mut to = from.clone().with_watermark(1);
-    to.columns[0].hive_type = "bigint".into();
-    let promoted = changes(&glue, Some(TableChange::Update { from, to }), vec![]);
-    assert_eq!(glue.apply(&promoted).await.unwrap(), Applied::Done);
+    let requests = || glue.aws.requests().counts();
+    let before = requests();
+    assert_eq!(glue.apply(&typed(&glue, "bigint", vec![]).await).await.unwrap(), Applied::Done);
+    assert_eq!(requests().since(&before).glue, 3, "GetTable twice, UpdateTable");
+    let table = glue.table("logs", "t").await.unwrap().unwrap();
+    assert!(table.widening && table.columns[0].hive_type == "bigint");
+    assert!(types(&glue.all_partitions(NAME, true).await.unwrap()).iter().all(|of| *of == "int"));
+    // whoever looks next goes on, also where this one died half-way
+    let before = requests();
+    assert_eq!(glue.apply(&typed(&glue, "bigint", vec![]).await).await.unwrap(), Applied::Done);
+    assert!(requests().since(&before).glue <= 3 + 1 + 3, "a page, a batch for each hundred");
+    let partitions = glue.all_partitions(NAME, true).await.unwrap();
+    assert!(types(&partitions).iter().all(|of| *of == "bigint"));
+    assert_eq!(convert::entry(&partitions[0]), entry("a", 1));
+    assert!(!glue.table("logs", "t").await.unwrap().unwrap().widening);
     let table = glue.get(NAME).await.unwrap().unwrap();
     assert_eq!((table.owner(), &table.parameters().unwrap()["team"][..]), (Some("somebody"), "web"));
-    let partitions = glue.all_partitions(NAME, true).await.unwrap();
-    let types = |there: &GluePartition| there.storage_descriptor().unwrap().columns()[0].r#type().unwrap().to_owned();
-    assert_eq!(partitions.iter().map(types).collect::<Vec<_>>(), ["bigint", "bigint"]);
-    assert_eq!(convert::entry(&partitions[0]), entry("a", 1));
 }
 
-/// A cascade reads locations that others may just have moved: it must not write those back that this change moves itself, and
+/// Widening reads locations that others may just have moved: it must not write those back that this change moves itself, and
 /// need not write those that have the columns.
 #[tokio::test]
-async fn a_cascade_leaves_alone_what_is_written_whole_after_it() {
+async fn widening_leaves_alone_what_is_written_whole_after_it() {
     for moves in [true, false] {
         let glue = glue_with(2).await;
-        let from = glue.table("logs", "t").await.unwrap().unwrap();
-        let mut to = from.clone().with_watermark(1);
-        to.columns[0].hive_type = "bigint".into();
         let moved =
             days(0, 2).into_iter().map(|day| PartitionChange { from: Some(entry("a", 1)), to: entry("z", 2), ..day });
-        let partitions = if moves { moved.collect() } else { Vec::new() };
-        let promoted = changes(&glue, Some(TableChange::Update { from, to }), partitions);
+        let partitions: Vec<PartitionChange> = if moves { moved.collect() } else { Vec::new() };
+        assert_eq!(glue.apply(&typed(&glue, "bigint", partitions.clone()).await).await.unwrap(), Applied::Done);
+        let second = typed(&glue, "bigint", partitions).await;
         let before = glue.aws.requests().counts();
-        assert_eq!(glue.apply(&promoted).await.unwrap(), Applied::Done);
-        // GetTable, GetPartitions, one batch of partitions, UpdateTable
+        assert_eq!(glue.apply(&second).await.unwrap(), Applied::Done);
+        // GetTable, GetPartitions, UpdateTable, and one batch of partitions: as the change moves them, or with wider types
         assert_eq!(glue.aws.requests().counts().since(&before).glue, 4, "{moves}");
         let all = glue.all_partitions(NAME, true).await.unwrap();
         let expected = if moves { entry("z", 2) } else { entry("a", 1) };
-        for there in &all {
-            assert_eq!(convert::entry(there), expected);
-            assert!(convert::has_columns(
-                there,
-                glue.get(NAME).await.unwrap().unwrap().storage_descriptor().unwrap().columns()
-            ));
-        }
+        assert!(all.iter().all(|there| convert::entry(there) == expected));
+        assert_eq!(types(&all), ["bigint", "bigint"]);
     }
+}
+
+/// Types that grow once more before the partitions have followed.
+#[tokio::test]
+async fn a_second_growth_waits_for_no_partition() {
+    let glue = glue_with(2).await;
+    for of in ["bigint", "decimal(38,0)"] {
+        assert_eq!(glue.apply(&typed(&glue, of, vec![]).await).await.unwrap(), Applied::Done);
+        assert!(glue.table("logs", "t").await.unwrap().unwrap().widening);
+    }
+    assert_eq!(glue.apply(&typed(&glue, "decimal(38,0)", vec![]).await).await.unwrap(), Applied::Done);
+    assert_eq!(types(&glue.all_partitions(NAME, true).await.unwrap()), ["decimal(38,0)"; 2]);
 }
 
 #[tokio::test]

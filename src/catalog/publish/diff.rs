@@ -1,7 +1,9 @@
 //! What the ledger wants of a catalog, what the catalog says, and the changes between. Pure.
 
 use super::place::{self, Placement, desired};
-use crate::catalog::{CatalogColumn, CatalogTable, Changes, PartitionChange, PartitionEntry, TableChange};
+use crate::catalog::{
+    CatalogColumn, CatalogTable, Changes, PartitionChange, PartitionEntry, SCHEMA_PARAMETER, TableChange,
+};
 use crate::error::{Error, Result};
 use crate::ledger::Snapshot;
 use crate::storage::Location;
@@ -33,6 +35,8 @@ pub struct Wanted {
     head: u64,
     /// The folder above all placements: URL with a last slash.
     root: String,
+    /// The commit that gave the table its columns.
+    schema_commit: u64,
     /// Without parameters.
     definition: CatalogTable,
     /// Of a table without keys: always its one partition.
@@ -75,9 +79,10 @@ impl Wanted {
         };
         definition.partition_keys = keys;
         let (database, table) = (table.database().to_owned(), table_name(table, set));
+        let schema_commit = if set == FileSet::Data { snapshot.schema_commit } else { 0 };
         match &actual.table {
             Some(there) if !there.location.starts_with(&own) => Err(elsewhere(&database, &table, there, &own)),
-            _ => Ok(Wanted { database, table, head: snapshot.head, root, definition, places }),
+            _ => Ok(Wanted { database, table, head: snapshot.head, root, schema_commit, definition, places }),
         }
     }
 
@@ -86,6 +91,11 @@ impl Wanted {
         let name = self.name();
         if actual.watermark > self.head {
             return Some(format!("the catalog has {name} as of commit {}", actual.watermark));
+        }
+        if let Some(columns) =
+            actual.table.as_ref().map(CatalogTable::schema_commit).filter(|of| *of > self.schema_commit)
+        {
+            return Some(format!("the catalog has {name} with the columns of commit {columns}"));
         }
         let (partition, entry) = actual
             .partitions
@@ -118,7 +128,19 @@ impl Wanted {
     /// The wanted definition in the place of `from`: its parameters stay, but for the watermark.
     pub(super) fn definition_after(&self, from: &CatalogTable, watermark: u64) -> CatalogTable {
         let (parameters, token) = (from.parameters.clone(), from.token.clone());
-        CatalogTable { parameters, token, ..self.definition.clone() }.with_watermark(watermark)
+        self.stamped(CatalogTable { parameters, token, ..self.definition.clone() }, watermark)
+    }
+
+    fn stamped(&self, mut definition: CatalogTable, watermark: u64) -> CatalogTable {
+        if self.schema_commit > 0 {
+            definition.parameters.insert(SCHEMA_PARAMETER.into(), self.schema_commit.to_string());
+        }
+        definition.with_watermark(watermark)
+    }
+
+    /// The commit that gave the table its columns.
+    pub(in crate::catalog) fn schema_commit(&self) -> u64 {
+        self.schema_commit
     }
 
     /// The table's name in the catalog, with its database.
@@ -151,11 +173,9 @@ pub fn diff(wanted: &Wanted, actual: &Actual, at_once: bool) -> Changes {
     let definition = match &actual.table {
         None => {
             let watermark = if at_once { wanted.head } else { 0 };
-            Some(TableChange::Create(wanted.definition.clone().with_watermark(watermark)))
+            Some(TableChange::Create(wanted.stamped(wanted.definition.clone(), watermark)))
         }
-        Some(from)
-            if !from.reads_like(&wanted.definition) || !from.odd.is_empty() || (at_once && !partitions.is_empty()) =>
-        {
+        Some(from) if is_wrong(from, wanted) || (at_once && !partitions.is_empty()) => {
             let watermark = if at_once { wanted.head } else { actual.watermark };
             Some(TableChange::Update { from: from.clone(), to: wanted.definition_after(from, watermark) })
         }
@@ -170,6 +190,10 @@ pub fn diff(wanted: &Wanted, actual: &Actual, at_once: bool) -> Changes {
         definition,
         partitions,
     }
+}
+
+fn is_wrong(there: &CatalogTable, wanted: &Wanted) -> bool {
+    !there.reads_like(&wanted.definition) || !there.odd.is_empty() || there.widening
 }
 
 fn partition_changes(wanted: &Wanted, actual: &Actual) -> Vec<PartitionChange> {
@@ -231,7 +255,7 @@ mod tests {
             ..Default::default()
         };
         let (database, table, root) = ("logs".into(), "t".into(), "s3://lake/t/".into());
-        Wanted { database, table, head: 9, root, definition, places: BTreeMap::from([(key, place)]) }
+        Wanted { database, table, head: 9, root, schema_commit: 0, definition, places: BTreeMap::from([(key, place)]) }
     }
 
     /// The catalog's table as wanted, but for `change`; its one partition at `p{n}` as of commit n.
@@ -269,6 +293,7 @@ mod tests {
             ("a later commit is left alone", actual(true, 3, Some(6), same), (None, 0), (None, 0)),
             ("comments alone", actual(true, 3, Some(5), comment), (None, 0), (None, 0)),
             ("another type", actual(true, 3, Some(5), bigint), (Some(9), 0), (Some(3), 0)),
+            ("types that grow", actual(true, 3, Some(5), |table| table.widening = true), (Some(9), 0), (Some(3), 0)),
         ];
         for (what, actual, at_once, late) in keyed {
             assert_eq!(summary(&wanted(true), &actual, true), at_once, "{what}");
@@ -303,6 +328,21 @@ mod tests {
         assert_eq!(later(9, Some(5)), None);
         assert!(later(10, None).unwrap().contains("as of commit 10"));
         assert!(later(3, Some(6)).unwrap().contains("dt=1 of logs.t as changed by commit 6"));
+    }
+
+    /// Who has not read an evolution yet must not take its columns away again.
+    #[test]
+    fn columns_do_not_go_back() {
+        let columns_of = |commit: &str| {
+            let mut actual = actual(true, 3, Some(5), |table| table.columns.clear());
+            actual.table.as_mut().unwrap().parameters.insert(SCHEMA_PARAMETER.into(), commit.into());
+            actual
+        };
+        let evolved = Wanted { schema_commit: 7, ..wanted(true) };
+        assert!(wanted(true).later(&columns_of("7")).unwrap().contains("with the columns of commit 7"));
+        assert_eq!((evolved.later(&columns_of("7")), evolved.later(&columns_of("6"))), (None, None));
+        let changes = diff(&evolved, &columns_of("6"), true);
+        assert_eq!(changes.definition.unwrap().to().schema_commit(), 7);
     }
 
     #[test]

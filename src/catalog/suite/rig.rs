@@ -3,7 +3,7 @@
 use super::faults::{Faults, Faulty};
 use crate::catalog::{Catalog, Changes, Finding, Published, Reach, drift, files_at, plan, publish};
 use crate::error::Result;
-use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, Pins, Snapshot};
+use crate::ledger::{Action, Appended, Commit, DataFile, Ledger, PinnedSchema, Pins, Snapshot};
 use crate::storage::Location;
 use crate::table::{FileSet, Partition, TableId};
 use chrono::DateTime;
@@ -154,6 +154,17 @@ impl Rig {
         assert!(matches!(appended, Appended::Committed(_)), "{appended:?}");
         self.history.push(next);
         self.attempts.push(attempt);
+    }
+
+    /// Commits the schema of before, but for the columns after the first one.
+    pub(crate) async fn evolve(&mut self, columns: &str) {
+        let mut next = self.history.last().unwrap().clone();
+        let text = pins("", self.keyed).schema + columns;
+        let schema = Some(PinnedSchema { name: "access".into(), text, changes: Vec::new() });
+        let commit = Commit { schema, ..Commit::new(Action::Evolve, DateTime::UNIX_EPOCH, "test") };
+        assert!(matches!(self.ledger.append(&mut next, commit).await.unwrap(), Appended::Committed(_)));
+        self.history.push(next);
+        self.attempts.push(Uuid::nil());
     }
 
     fn place(&self, token: &str) -> (FileSet, Partition) {

@@ -67,3 +67,19 @@ fn small_batches_are_made_one() {
     assert_eq!(buffer.bytes, buffer.batches.iter().map(footprint).sum::<usize>());
     assert!(buffer.rows == 520 && buffer.batches.len() <= 2 * SMALL_BATCHES + 1, "{}", buffer.batches.len());
 }
+
+/// Bounds or a dictionary of narrow values would make Trino fail once they are read as wide ones.
+#[test]
+fn four_byte_floats_have_no_bounds_and_no_dictionary() {
+    let of = "struct<x:float,y:array<float>,z:double>";
+    let text = format!(
+        "[parquet]\nsort = [\"a\"]\n[[column]]\nname = \"a\"\ntype = \"float\"\n[[column]]\nname = \"s\"\ntype = \"{of}\""
+    );
+    let schema = TableSchema::parse("t", "t", &text).unwrap();
+    let made = properties(&schema.parquet, &[0], &schema.arrow());
+    for (path, kept) in [("a", false), ("s.x", false), ("s.y.list.element", false), ("s.z", true), ("extra", true)] {
+        let path = ColumnPath::new(path.split('.').map(str::to_owned).collect());
+        assert_eq!(made.statistics_enabled(&path) != EnabledStatistics::None, kept, "{path}");
+        assert_eq!(made.dictionary_enabled(&path), kept, "{path}");
+    }
+}

@@ -37,6 +37,13 @@ pub enum What {
         /// Records in it.
         records: u64,
     },
+    /// Its rejected records were decoded once more.
+    Redriven {
+        /// Records in it since.
+        records: u64,
+        /// How many of them are still rejected.
+        rejected: u64,
+    },
     /// A rollback took its records out.
     TakenOut {
         /// The commit that was rolled back to.
@@ -119,6 +126,7 @@ fn step(commit: &Commit, url: &str) -> Option<Step> {
     let what = match (commit.action, input) {
         (Action::Rollback, Some(_)) => What::BroughtBack { to: commit.to },
         (Action::Rebuild, Some(input)) => What::Rebuilt { records: input.records },
+        (Action::Redrive, Some(input)) => What::Redriven { records: input.records, rejected: input.rejected },
         (_, Some(input)) => What::Compacted { records: input.records },
         (Action::Rollback, None) if commit.taken_out.iter().any(|out| out == url) => What::TakenOut { to: commit.to },
         _ if commit.gone.iter().any(|gone| gone.url == url) => What::Gone,

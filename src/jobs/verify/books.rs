@@ -4,8 +4,8 @@
 use super::{Check, Verdict, VerifyReport, Watch};
 use crate::compact::Shard;
 use crate::error::{Kind, Result};
-use crate::ledger::{Action, Commit, DataFile, Input, Ledger, Pins, Waiting, attempt_of};
-use crate::table::FileSet;
+use crate::ledger::{Action, Commit, DataFile, Input, Ledger, PinnedSchema, Pins, Waiting, attempt_of};
+use crate::table::{Evolution, FileSet, TableSchema};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -28,8 +28,10 @@ pub(super) struct Books {
     pub(super) pins: Option<Pins>,
     /// Live files by path, with the commit of the attempt that made each.
     pub(super) files: BTreeMap<String, (u64, DataFile)>,
-    /// Compacted objects by URL, with the commit whose attempt read each, or the rollback that brought it back.
-    pub(super) inputs: HashMap<String, (u64, Input)>,
+    /// Compacted objects by URL.
+    pub(super) inputs: HashMap<String, Brought>,
+    /// The schemas that the table had, oldest first.
+    pub(super) schemas: Vec<PinnedSchema>,
     /// Objects that wait.
     pub(super) waiting: BTreeMap<String, Waiting>,
     /// The rollback that the table is on hold by.
@@ -44,12 +46,26 @@ pub(super) struct Books {
     pub(super) related: Vec<(u64, u64)>,
     /// Commits with an input that another commit has brought before.
     pub(super) doubled: BTreeSet<u64>,
+    /// How objects were brought that were read again since, or taken out: a rollback may go back to it.
+    former: HashMap<String, Vec<Brought>>,
     /// Files that were ever added, by path.
     known: HashMap<String, Known>,
     /// Rows of compacted inputs that were expired.
     expired: u64,
     /// The same, after each commit that could be read.
     expired_after: BTreeMap<u64, u64>,
+}
+
+/// A compacted object, as a commit brought it.
+#[derive(Clone)]
+pub(super) struct Brought {
+    /// The commit whose attempt read it, or the rollback that brought it back.
+    pub(super) commit: u64,
+    /// The place in [`Books::schemas`] of the one that it was read with.
+    pub(super) schema: usize,
+    /// Whether a redrive has read some of its records with another schema than the others were read with.
+    pub(super) mixed: bool,
+    pub(super) input: Input,
 }
 
 /// A file as it was added first.
@@ -128,7 +144,11 @@ impl Books {
     fn fold_action(&mut self, commit: &Commit, wrong: &mut dyn FnMut(String)) {
         let brings = commit.has_files() || !commit.inputs.is_empty();
         match commit.action {
-            Action::Create => self.pins = commit.pins.clone(),
+            Action::Create => {
+                self.pins = commit.pins.clone();
+                let of = |pins: Pins| PinnedSchema { name: pins.schema_name, text: pins.schema, changes: Vec::new() };
+                self.schemas.extend(commit.pins.clone().map(of));
+            }
             Action::Add if brings && self.hold.is_some() && self.whole => wrong("the table was on hold".into()),
             Action::Rollback => (self.hold, self.expired_before) = (Some(commit.number), commit.expired_before),
             Action::Resume if self.whole && self.hold != commit.resumes => {
@@ -141,8 +161,21 @@ impl Books {
         if let (Some(landing), Some(pins)) = (&commit.landing, &mut self.pins) {
             pins.landing.push(landing.clone());
         }
+        if let Some(told) = commit.schema.as_ref().and_then(|schema| self.no_evolution(schema)) {
+            wrong(told);
+        }
         if let (Some(schema), Some(pins)) = (&commit.schema, &mut self.pins) {
             (pins.schema_name, pins.schema) = (schema.name.clone(), schema.text.clone());
+            self.schemas.push(schema.clone());
+        }
+    }
+
+    /// Why older files may not be readable by a schema; one that this firelake cannot read is told where it is needed.
+    fn no_evolution(&self, schema: &PinnedSchema) -> Option<String> {
+        let parse = |of: &PinnedSchema| TableSchema::parse(&of.name, "pinned in the ledger", &of.text).ok();
+        match parse(self.schemas.last()?)?.evolution_to(&parse(schema)?) {
+            Evolution::Refused { reason, .. } => Some(format!("the table could not get its schema: {reason}")),
+            _ => None,
         }
     }
 
@@ -152,6 +185,7 @@ impl Books {
         let removed: u64 = commit.remove.iter().map(live).sum();
         match commit.action {
             Action::Expire => self.expired += removed,
+            Action::Redrive => self.expired += commit.counts.expired,
             Action::Rollback => {
                 let then = commit.to.and_then(|to| self.expired_after.range(..=to).next_back());
                 self.expired = then.map_or(0, |(_, expired)| *expired);
@@ -161,7 +195,7 @@ impl Books {
                     .inputs
                     .iter()
                     .filter_map(|input| self.inputs.get(&input.url))
-                    .map(|(_, input)| rows_of(input))
+                    .map(|brought| rows_of(&brought.input))
                     .sum();
                 let given: u64 = commit.inputs.iter().map(rows_of).sum();
                 match before.checked_sub(removed).and_then(|earlier| self.expired.checked_sub(earlier)) {
@@ -233,27 +267,35 @@ impl Books {
     }
 
     fn fold_inputs(&mut self, commit: Commit, wrong: &mut dyn FnMut(String)) {
-        let (number, action) = (commit.number, commit.action);
+        let (number, action, to) = (commit.number, commit.action, commit.to);
         for input in commit.inputs {
             self.waiting.remove(&input.url);
             match self.inputs.get(&input.url) {
-                Some((by, _)) if action == Action::Add => {
+                Some(Brought { commit: by, .. }) if action == Action::Add => {
                     wrong(format!("it brings {} a second time, after commit {by}: its records count twice", input.url));
                     self.doubled.insert(number);
                     continue;
                 }
-                Some((by, _)) => self.related.push((*by, number)),
-                None if action == Action::Rebuild && self.whole => {
+                Some(Brought { commit: by, .. }) => self.related.push((*by, number)),
+                None if matches!(action, Action::Rebuild | Action::Redrive) && self.whole => {
                     wrong(format!("it reads {} again, which is not compacted", input.url));
                 }
                 _ => {}
             }
-            self.inputs.insert(input.url.clone(), (number, input));
+            let newest = self.schemas.len().saturating_sub(1);
+            let (schema, mixed) = match (action, self.inputs.get(&input.url)) {
+                (Action::Rollback, _) => self.schema_then(&input.url, to.unwrap_or(0)),
+                (Action::Redrive, Some(before)) => (newest, before.mixed || before.schema != newest),
+                _ => (newest, false),
+            };
+            self.bring(Brought { commit: number, schema, mixed, input });
         }
         commit.gone.iter().for_each(|gone| _ = self.waiting.remove(&gone.url));
         for url in commit.taken_out {
-            if self.inputs.remove(&url).is_none() && self.whole {
-                wrong(format!("it takes {url} out, which is not compacted"));
+            match self.inputs.remove(&url) {
+                Some(brought) => self.former.entry(url.clone()).or_default().push(brought),
+                None if self.whole => wrong(format!("it takes {url} out, which is not compacted")),
+                None => {}
             }
             let waiting =
                 Waiting { url: url.clone(), reason: format!("commit {number} took it out"), since: commit.at };
@@ -263,10 +305,25 @@ impl Books {
         self.waiting.extend(waits.map(|waiting| (waiting.url.clone(), waiting)).collect::<Vec<_>>());
     }
 
+    fn bring(&mut self, brought: Brought) {
+        let url = brought.input.url.clone();
+        if let Some(before) = self.inputs.insert(url.clone(), brought) {
+            self.former.entry(url).or_default().push(before);
+        }
+    }
+
+    /// The schema with which an object had been read in the state after a commit, and whether not all of it.
+    fn schema_then(&self, url: &str, to: u64) -> (usize, bool) {
+        let ways = self.former.get(url).into_iter().flatten().chain(self.inputs.get(url));
+        let then = ways.filter(|brought| brought.commit <= to).max_by_key(|brought| brought.commit);
+        then.map_or((0, false), |brought| (brought.schema, brought.mixed))
+    }
+
     /// Each commit's own counts were checked when it was read. Whatever replaced files since: what the compacted inputs gave is
     /// live, rejected, or expired.
     fn add_up(&self, ledger: &Ledger, report: &mut VerifyReport) {
-        let (live, given): (u64, u64) = (self.rows(), self.inputs.values().map(|(_, input)| rows_of(input)).sum());
+        let (live, given): (u64, u64) =
+            (self.rows(), self.inputs.values().map(|brought| rows_of(&brought.input)).sum());
         if self.whole && live + self.expired != given {
             let expired = if self.expired > 0 { format!(", {} expired", self.expired) } else { String::new() };
             let told =

@@ -56,7 +56,7 @@ fn compare(job: &VerifyJob, books: &Books, prefix: &Location, objects: &[LandedO
     let (mut later, mut old) = (Vec::new(), Vec::new());
     for object in objects {
         match books.inputs.get(&object.url) {
-            Some((commit, input)) => changed(object, *commit, input, report),
+            Some(brought) => changed(object, brought.commit, &brought.input, report),
             None if books.waiting.contains_key(&object.url) => {}
             None if skips(object) => old.push(object),
             None => later.push(object),
@@ -75,7 +75,7 @@ fn compare(job: &VerifyJob, books: &Books, prefix: &Location, objects: &[LandedO
 /// What a run would leave out that does not list all.
 fn bound(job: &VerifyJob, books: &Books, prefix: &Location) -> Option<Bound> {
     let prefix = prefix.url();
-    let inputs = books.inputs.values().map(|(_, input)| input);
+    let inputs = books.inputs.values().map(|brought| &brought.input);
     let (times, layouts): (Vec<_>, BTreeSet<_>) =
         inputs.filter_map(|input| Some((input.delivered, layout(below(&prefix, &input.url)?)?))).unzip();
     Bound::new(times.into_iter().max()?.checked_sub_signed(job.lookback)?, layouts.into_iter().collect())

@@ -56,7 +56,16 @@ fn input(key: Key, hour: u8, name: u64) -> Input {
     let late = TimeDelta::nanoseconds(if matches!(key, Key::Says) { 0 } else { 1 });
     let midnight = DateTime::UNIX_EPOCH + TimeDelta::days(20_454); // 2026-01-01
     let (url, delivered) = (url(key, hour, name), midnight + TimeDelta::hours(hour.into()) + late);
-    Input { url, etag: Some("\"e\"".into()), size: 1, delivered, records: 0, rejected: 0, repaired: name % 3 }
+    Input {
+        url,
+        etag: Some("\"e\"".into()),
+        size: 1,
+        delivered,
+        records: 0,
+        rejected: 0,
+        repaired: name % 3,
+        opened: false,
+    }
 }
 
 fn file(path: String, partition: &str) -> DataFile {
@@ -166,7 +175,7 @@ fn commit_of(step: &Step, state: &Snapshot) -> Option<Commit> {
             Commit { to: Some(0), remove, taken_out, ..commit(Action::Rollback) }
         }
         Step::Evolve => {
-            let schema = Some(PinnedSchema { name: "s".into(), text: format!("text {next}") });
+            let schema = Some(PinnedSchema { name: "s".into(), text: format!("text {next}"), changes: Vec::new() });
             Commit { schema, ..commit(Action::Evolve) }
         }
         Step::Checkpoint | Step::Load { .. } => return None,
@@ -178,7 +187,7 @@ fn oldest(state: &Snapshot) -> Option<Input> {
     let all = state.compacted.all().unwrap();
     let (url, input) = all.iter().min_by_key(|(url, input)| (input.delivered, *url))?;
     let (url, delivered) = (url.clone(), input.delivered);
-    Some(Input { url, etag: None, size: 1, delivered, records: 0, rejected: 0, repaired: 0 })
+    Some(Input { url, etag: None, size: 1, delivered, records: 0, rejected: 0, repaired: 0, opened: false })
 }
 
 /// Makes the history, with its checkpoints; the fold of all its commits. What the writer has loaded of the state is right at

@@ -95,6 +95,7 @@ impl Lake {
             size: 1,
             delivered: DateTime::UNIX_EPOCH,
             records: rows_written + rejected,
+            opened: false,
             rejected,
             repaired: 0,
         }];
@@ -634,8 +635,16 @@ async fn old_files_lack_newer_columns() {
     commit.add = vec![file];
     commit.counts = Counts { records_read: 3, rows_written: 3, ..Counts::default() };
     let url = "memory:///landing/x".to_owned();
-    commit.inputs =
-        vec![Input { url, etag: None, size: 1, delivered: DateTime::UNIX_EPOCH, records: 3, rejected: 0, repaired: 0 }];
+    commit.inputs = vec![Input {
+        url,
+        etag: None,
+        size: 1,
+        delivered: DateTime::UNIX_EPOCH,
+        records: 3,
+        rejected: 0,
+        repaired: 0,
+        opened: false,
+    }];
     lake.append("logs/access", &base, commit).await;
     let engine = lake.engine();
     assert_eq!(rows(&engine, "SELECT count(*), count(status), max(client_ip) FROM access").await, "3,0,10.0.0.2");

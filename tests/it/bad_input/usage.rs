@@ -89,8 +89,10 @@ fn a_second_landing_prefix_needs_a_word() {
 fn another_schema_for_the_same_table() {
     let (sandbox, truth) = compacted();
     let line = "compact --lake lake --table access --schema apache_json";
-    let expected =
-        ["the schema apache_json is not the one that logs.access was made with: column ts", "with a new name"];
+    let expected = [
+        "the schema apache_json is not the one that logs.access was made with: column ts",
+        "with --table and a new name",
+    ];
     sandbox.run(line).fails(2, &expected);
     unharmed(&sandbox, &truth, 2);
 }

@@ -12,6 +12,7 @@ fn help_of_the_program() {
         Usage: firelake <COMMAND>
 
         Commands:
+          discover  Propose a schema for what has landed, or say what changed in it
           compact   Turn landed JSON objects into Parquet, each record exactly once, and publish
           merge     Make few files of the many small ones that partitions collect; compact does that, too
           query     Ask the lake a question in SQL, or by the name of a query
@@ -25,6 +26,7 @@ fn help_of_the_program() {
           rollback  Go back to what a table was after an earlier commit, and hold it there
           resume    End the hold of a rollback: compact takes again what it took out
           rebuild   Read again what landed in some hours, and replace what was made of it
+          redrive   Decode rejected records once more, and open what Firehose could not deliver
           expire    Take out the partitions that are older than a span
           gc        Condemn what is out of use, and delete what was condemned long enough ago
           catalog   What the catalog says, what publishing would change, and what others changed
@@ -37,10 +39,93 @@ fn help_of_the_program() {
           -V, --version  Print version
 
         Exit codes: 0 done; 1 failed, or some objects are waiting; 2 wrong usage or configuration; 3 an
-        expectation or a check of verify does not hold, more rejected records than --max-rejected, or drift
-        in the catalog; 4 over the scan budget; 75 try again later; 130 stopped by Ctrl-C.
+        expectation or a check of verify does not hold, more rejected records than --max-rejected, drift in
+        the catalog, or what discover --exit-code found changed; 4 over the scan budget; 75 try again later;
+        130 stopped by Ctrl-C.
 
         A first look, with no AWS and no data of yours: firelake demo
+        -- exit code 0
+        ");
+}
+
+#[test]
+fn help_of_discover() {
+    assert_snapshot!(Sandbox::new().shown("discover --help"), @r"
+        $ firelake discover --help
+        -- stdout
+        Propose a schema for what has landed, or say what changed in it
+
+        Usage: firelake discover [OPTIONS]
+
+        Options:
+              --lake <URL>
+                  The lake: a folder, or its URL
+
+              --database <NAME>
+                  The database of tables that name none [default: logs]
+
+              --config <FILE>
+                  The configuration [default: firelake.toml, where there is one]
+
+              --region <NAME>
+                  The AWS region [default: as the AWS CLI finds it]
+
+              --endpoint-url <URL>
+                  Where S3, Glue and Athena are, if not at AWS [default: AWS_ENDPOINT_URL, or the one of the
+                  profile]
+
+              --landing <URL>
+                  A landing prefix: a folder, or its URL. May be repeated [default: those of the table]
+
+              --against <NAME|FILE>
+                  Say what this schema, a shipped one or a file, does not know of what landed
+
+              --table <NAME>
+                  The same for the schema of a table that there is
+
+              --sample <SIZE>
+                  Read so much of the records without their compression, spread over up to 1,000 objects
+                  from the oldest to the newest
+
+                  [default: 64MiB]
+
+              --all
+                  Read all of it
+
+              --out <FILE>
+                  Write the schema into this file; with --against or --table the one that knows what is new
+
+              --force
+                  Write over a file that is there
+
+              --no-examples
+                  Put no values of the data into the comments
+
+              --exit-code
+                  Exit with 3 where the schema does not know something
+
+              --json
+                  Print a JSON object of what was found
+
+              --max-record <SIZE>
+                  Longer records are damaged [default: 16MiB]
+
+              --max-decompressed <SIZE>
+                  Leave out an object that holds more bytes than this without its compression [default:
+                  4GiB]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        A schema for what has landed, and a table of it:
+          firelake discover --landing s3://my-landing/orders/ --out orders.toml
+          firelake compact --landing s3://my-landing/orders/ --schema ./orders.toml --lake s3://my-lake
+
+        What changed since, and the schema with what is new at its end:
+          firelake discover --lake s3://my-lake --table orders --out evolved.toml
+
+        A sample cannot know what it did not see. compact loses none of that: what a schema does not know is
+        in the column extra.
         -- exit code 0
         ");
 }
@@ -77,7 +162,7 @@ fn help_of_compact() {
 
               --schema <NAME|FILE>
                   A shipped schema (combined_apache, aws_waf, …; an unknown name lists them) or a schema
-                  file. Needed once, when the table is made
+                  file. Needed once, when the table is made, and to change it
 
               --table <NAME>
                   The table [default: the schema's name; without flags, every table of firelake.toml]

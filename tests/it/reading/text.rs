@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 /// What objects are made of, and what damages them.
-const PIECES: [&[u8]; 34] = [
+const PIECES: [&[u8]; 35] = [
     b"{\"a\":1}",
     b"{\"a\":\"x{\"",
     b"{\"a\":\"\\x41\"}",
@@ -34,6 +34,7 @@ const PIECES: [&[u8]; 34] = [
     b"{\"a\":-}",
     b"\\u00e9\\ud83d",
     b"tru",
+    b"{\"rawData\":\"eyJhIjoxfXsiYSI6\",\"attemptsMade\":1}",
     b"1e400",
     b"{\"a\":\"b\tc\"}",
     b"{\"long\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\"b\":[{\"c\":1},{\"c\":2}]}",

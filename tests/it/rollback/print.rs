@@ -265,3 +265,93 @@ fn what_gc_may_have_deleted_does_not_come_back() {
         -- exit code 2
         "#);
 }
+
+/// What Firehose could not deliver, among data: kept, told, opened, and done once.
+#[test]
+fn failed_records_are_redriven() {
+    use base64::Engine;
+    let sandbox = Sandbox::new();
+    let record = |host: &str| format!("{{\"host\":\"{host}\",\"datetime\":\"20/Nov/2026:03:00:00 +0000\"}}\n");
+    let failed = |raw: &str| {
+        let raw = base64::engine::general_purpose::STANDARD.encode(raw);
+        format!("{{\"attemptsMade\":4,\"errorCode\":\"Lambda.FunctionError\",\"rawData\":\"{raw}\"}}\n")
+    };
+    let several = format!("{}{{\"host\":\"cut\n{}", record("c"), record("d"));
+    sandbox.write("landing/2026/11/20/03/data", [record("a"), "{\"host\":\"cut\n".into()].concat());
+    let objects = [failed(&record("b")), failed(&several), failed("text")];
+    sandbox.write("landing/processing-failed/2026/11/20/04/failed", objects.concat());
+    let lines = [
+        "compact --lake lake --landing landing --schema combined_apache --table access --no-merge",
+        "redrive --lake lake --table access",
+        "redrive --lake lake --table access --yes",
+        "redrive --lake lake --table access --yes",
+        "history --lake lake --table access --limit 1",
+        "redrive --lake lake --table access --json",
+        "redrive --lake lake --table access --from 2026-11-21 --to 2026-11-22",
+        "redrive --lake lake --table access --from 2026-11-21 --to 2026-11-20",
+        "verify --lake lake --table access --deep",
+    ];
+    assert_snapshot!(shown(&sandbox, &lines), @r#"
+        $ firelake compact --lake lake --landing landing --schema combined_apache --table access --no-merge
+        -- stderr
+        logs.access: 2 objects ([size]) with 5 records into 2 files in 1 partition ([size]), commit 1, [time]
+          4 records rejected, kept in access_rejected, 3 of them failed records of Firehose, which firelake redrive opens
+        -- exit code 0
+
+        $ firelake redrive --lake lake --table access
+        -- stdout
+        logs.access: 4 rejected records decoded once more
+          become rows 2: 3 rows, and 1 record inside that cannot be decoded
+          rejected    3 still
+                             1  a failed record of Firehose whose rawData cannot be decoded: it is not a JSON object
+                             1  a string does not end on its line
+                             1  the record is cut
+          nothing was changed: the same command with --yes does it
+        -- exit code 0
+
+        $ firelake redrive --lake lake --table access --yes
+        -- stdout
+        logs.access: 4 rejected records decoded once more
+          become rows 2: 3 rows, and 1 record inside that cannot be decoded
+          rejected    3 still
+                             2  the record is cut
+                             1  a failed record of Firehose whose rawData cannot be decoded: it is not a JSON object
+          done        commit 2
+        -- exit code 0
+
+        $ firelake redrive --lake lake --table access --yes
+        -- stdout
+        logs.access: 3 rejected records decoded once more
+          rejected    3 still
+                             2  the record is cut
+                             1  a failed record of Firehose whose rawData cannot be decoded: it is not a JSON object
+        -- exit code 0
+
+        $ firelake history --lake lake --table access --limit 1
+        -- stdout
+        logs.access
+               2  [moment]  redrove: 3 rows out of rejected records of 2 objects, 3 still rejected
+        -- exit code 0
+
+        $ firelake redrive --lake lake --table access --json
+        -- stdout
+        {"database":"logs","table":"access","files":1,"records":3,"decoded":0,"rows":0,"rejected_inside":0,"expired":0,"files_out":0,"stays":3,"reasons":[["the record is cut",2],["a failed record of Firehose whose rawData cannot be decoded: it is not a JSON object",1]],"commits":null,"commit":null,"published":false}
+        -- exit code 0
+
+        $ firelake redrive --lake lake --table access --from 2026-11-21 --to 2026-11-22
+        -- stdout
+        logs.access: nothing to redrive: there is no rejected record
+        -- exit code 0
+
+        $ firelake redrive --lake lake --table access --from 2026-11-21 --to 2026-11-20
+        -- stderr
+        error: --from is not before --to
+        hint: --to is where the range ends, and no part of it: --from 2026-11-20 --to 2026-11-21 is one day
+        -- exit code 2
+
+        $ firelake verify --lake lake --table access --deep
+        -- stdout
+        logs.access: clean: 3 commits, 3 files, 4 rows; 7 records read again and compared
+        -- exit code 0
+        "#);
+}

@@ -186,7 +186,8 @@ async fn a_resume_meets_a_later_rollback() {
 async fn a_rebuild_meets_another_schema() {
     let Two { lake, truths, .. } = two().await;
     let pins = snapshot(&lake.lake).await.unwrap().pins;
-    let schema = Some(PinnedSchema { name: pins.schema_name, text: format!("{}\n# again\n", pins.schema) });
+    let schema =
+        Some(PinnedSchema { name: pins.schema_name, text: format!("{}\n# again\n", pins.schema), changes: vec![] });
     let commit = Commit { schema, ..Commit::new(Action::Evolve, now(), "a test") };
     let ledger = ledger(&lake);
     lake.faults.meanwhile(move || append(ledger, commit));

@@ -32,6 +32,7 @@ fn word(what: &What) -> &'static str {
     match what {
         What::Compacted { .. } => "compacted",
         What::Rebuilt { .. } => "rebuilt",
+        What::Redriven { .. } => "redriven",
         What::TakenOut { .. } => "taken out",
         What::BroughtBack { .. } => "brought back",
         What::Waits { .. } => "waits",

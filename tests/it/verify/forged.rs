@@ -1,9 +1,10 @@
 //! Commits that are whole and should not be: what no checksum finds.
 
 use super::{commit, finds, lake};
-use crate::support::lake::Lake;
+use crate::support::lake::{Lake, now};
 use firelake::jobs::verify::{Check, Verdict};
-use firelake::ledger::{Commit, Ledger};
+use firelake::ledger::{Action, Commit, Ledger, PinnedSchema};
+use firelake::table::shipped_schema;
 use uuid::Uuid;
 
 /// Commit 1 of the lake, as the next one: changed by `forge`, its files copied to where it says that they are.
@@ -56,6 +57,17 @@ async fn a_file_that_is_removed_and_never_was() {
     };
     forged(&lake, removes).await;
     let told = "it removes data/nowhere.parquet, which is not live";
+    finds(&lake.verify(false).await, Verdict::Failed, Check::Ledger, &commit(3), told);
+}
+
+#[tokio::test]
+async fn a_schema_that_the_table_could_not_get() {
+    let (lake, _) = lake().await;
+    let text = shipped_schema("combined_apache").unwrap().replace("\"bigint\"", "\"int\"");
+    let schema = Some(PinnedSchema { name: "combined_apache".into(), text, changes: vec![] });
+    let commit_3 = Commit { number: 3, schema, ..Commit::new(Action::Evolve, now(), "a test") };
+    lake.put(&commit(3), commit_3.to_bytes().unwrap()).await;
+    let told = "the table could not get its schema: bytes is bigint and cannot become int";
     finds(&lake.verify(false).await, Verdict::Failed, Check::Ledger, &commit(3), told);
 }
 

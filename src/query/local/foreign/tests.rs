@@ -28,6 +28,7 @@ impl Catalog for One {
             location: String::new(),
             parameters: Default::default(),
             odd: Vec::new(),
+            widening: false,
             token: None,
         };
         Ok([("theirs".to_owned(), table)].into())

@@ -1,6 +1,5 @@
 //! Live files read back, as the table's columns are now.
 
-use crate::compact::write::Piece;
 use crate::error::{Error, Result};
 use crate::storage::Location;
 use crate::table::{FileSet, Partition, TableSchema, rejected_columns};
@@ -21,7 +20,6 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use tokio::runtime::Handle;
 
 /// Rows that are read at a time, at most.
@@ -44,26 +42,28 @@ pub(super) struct Reader {
     table: Location,
     data: SchemaRef,
     rejected: SchemaRef,
-    to_writers: Vec<SyncSender<Piece>>,
 }
 
+/// Gets a file's place among those that are read, and rows of it.
+type Give<'a> = dyn FnMut(usize, RecordBatch) -> Result<()> + 'a;
+
 impl Reader {
-    pub(super) fn new(table: &Location, schema: &TableSchema, to_writers: Vec<SyncSender<Piece>>) -> Self {
+    pub(super) fn new(table: &Location, schema: &TableSchema) -> Self {
         let rejected = rejected_columns().into_iter().map(|(name, hive, _)| Field::new(name, hive.to_arrow(), true));
         let rejected = Arc::new(Schema::new(rejected.collect::<Vec<_>>()));
-        Reader { table: table.clone(), data: schema.arrow(), rejected, to_writers }
+        Reader { table: table.clone(), data: schema.arrow(), rejected }
     }
 
-    /// Hands every row on, with its file's place in `files`. Blocks.
+    /// Gives every row, file by file. Blocks.
     ///
     /// # Errors
-    /// Storage: a file is missing, damaged, not as long as the ledger says, or the store failed; it is named.
-    pub(super) fn read(self, files: &[OldFile]) -> Result<()> {
-        let read = |(at, file)| Handle::current().block_on(self.file(at, file));
-        files.iter().enumerate().try_for_each(read)
+    /// Storage: a file is missing, damaged, not as long as the ledger says, or the store failed; it is named. Those of `give`.
+    pub(super) fn read(&self, files: &[OldFile], give: &mut Give<'_>) -> Result<()> {
+        let mut read = |(at, file)| Handle::current().block_on(self.file(at, file, give));
+        files.iter().enumerate().try_for_each(&mut read)
     }
 
-    async fn file(&self, at: usize, file: &OldFile) -> Result<()> {
+    async fn file(&self, at: usize, file: &OldFile, give: &mut Give<'_>) -> Result<()> {
         let columns = if file.set == FileSet::Data { &self.data } else { &self.rejected };
         let failed = |error| self.unreadable(file, error);
         let stored = Stored::new(&self.table, file);
@@ -74,19 +74,12 @@ impl Reader {
         while let Some(batch) = batches.try_next().await.map_err(failed)? {
             rows += batch.num_rows() as u64;
             let batch = fit(&batch, columns).map_err(|e| self.damaged(file, e.to_string()).caused_by(e))?;
-            self.hand_on(at, file, batch)?;
+            give(at, batch)?;
         }
         match rows == file.rows {
             true => Ok(()),
             false => Err(self.damaged(file, format!("it has {rows} rows, it should have {}", file.rows))),
         }
-    }
-
-    fn hand_on(&self, at: usize, file: &OldFile, batch: RecordBatch) -> Result<()> {
-        let piece = Piece { set: file.set, partition: file.partition.clone(), batch, input: at as u32 };
-        let writer = &self.to_writers[piece.writer(self.to_writers.len())];
-        // A writer that is gone has failed; its own error is told by `Writers::finish`.
-        writer.send(piece).map_err(|_| Error::internal("a writer stopped"))
     }
 
     /// What the store says of the file, or else damage of it.
@@ -111,7 +104,7 @@ impl Reader {
 }
 
 const RESTORE: &str = "restore this file from a backup or an older version; `firelake verify` names all that are missing or \
-damaged. Nothing was merged with it";
+damaged. Nothing was changed";
 
 /// So many rows that a batch has [`BATCH_BYTES`] or so, by the row group with the widest rows.
 fn batch_rows(metadata: &ParquetMetaData) -> usize {
@@ -121,7 +114,10 @@ fn batch_rows(metadata: &ParquetMetaData) -> usize {
 }
 
 /// The batch with the columns that the table has now: those that the file is older than are NULL, promoted types are cast.
-fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+///
+/// # Errors
+/// It has a column or a field that the table has not, or a type that does not become the table's.
+pub fn fit(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema();
     if let Some(unknown) = schema.fields().iter().find(|field| columns.index_of(field.name()).is_err()) {
         return Err(ArrowError::SchemaError(format!("it has a column {}, and the table has none", unknown.name())));
