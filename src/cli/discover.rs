@@ -71,7 +71,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
     let named = landing.join(" ");
     let (bar, watch) = progress::bar();
     let job = DiscoverJob {
-        landing: try_join_all(landing.iter().map(|text| stores.open(text))).await?,
+        landing: try_join_all(landing.iter().map(|text| stores.open_landing(text))).await?,
         sample: if args.all { Sample::All } else { Sample::Bytes(args.sample.0) },
         against: against.clone(),
         max_record: max_record(args.max_record),

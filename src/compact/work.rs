@@ -7,7 +7,7 @@ use super::Run;
 use super::fetch::{Fetched, fetch};
 use super::split::Splitter;
 use super::thread;
-use super::write::{Piece, Writers};
+use super::write::{Piece, Writers, footprint};
 use crate::decode::{Decoded, Decoder, MAX_RECORD, ObjectCounts, RejectedChunk, rejected_batch};
 use crate::error::{Error, Kind, Result};
 use crate::landing::LandedObject;
@@ -352,7 +352,7 @@ impl Held {
     }
 
     fn push(&mut self, set: FileSet, partition: Partition, batch: arrow::array::RecordBatch) {
-        self.bytes += batch.get_array_memory_size();
+        self.bytes += footprint(&batch);
         self.pieces.push(Piece { set, partition, batch, input: self.input });
     }
 

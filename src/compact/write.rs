@@ -10,7 +10,7 @@ use crate::ledger::{ColumnStats, DataFile};
 use crate::storage::{Fault, Location, Meaning};
 use crate::table::{FileSet, ParquetOptions, Partition, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, interleave_record_batch, max, min};
+use arrow::compute::{cast, concat_batches, interleave_record_batch, max, min};
 use arrow::datatypes::{
     DataType, Date32Type, Field, FieldRef, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
 };
@@ -52,6 +52,15 @@ pub(super) struct Piece {
     pub(super) batch: RecordBatch,
     /// The object's place in the batch.
     pub(super) input: u32,
+}
+
+/// What each column of a batch takes in memory beside what it says of itself: its buffers are allocated for themselves. Where an
+/// object's records are of many partitions, pieces have a few rows each, and this is most of them.
+const COLUMN_BYTES: usize = 400;
+
+/// What a batch takes in memory.
+pub(super) fn footprint(batch: &RecordBatch) -> usize {
+    batch.get_array_memory_size() + batch.num_columns() * COLUMN_BYTES
 }
 
 impl Piece {
@@ -262,6 +271,37 @@ struct Buffer {
     inputs: Vec<u32>,
     rows: usize,
     bytes: usize,
+    /// How many of the last batches are small.
+    small: usize,
+}
+
+/// A batch of fewer rows is small, and so many of them are made one: apart, they take several times their content.
+const SMALL_ROWS: usize = 256;
+const SMALL_BATCHES: usize = 8;
+
+impl Buffer {
+    fn push(&mut self, piece: Piece) -> Result<()> {
+        self.rows += piece.batch.num_rows();
+        self.bytes += footprint(&piece.batch);
+        self.small = if piece.batch.num_rows() < SMALL_ROWS { self.small + 1 } else { 0 };
+        self.batches.push(piece.batch);
+        if self.inputs.last() != Some(&piece.input) {
+            self.inputs.push(piece.input);
+        }
+        if self.small == SMALL_BATCHES { self.join_small() } else { Ok(()) }
+    }
+
+    fn join_small(&mut self) -> Result<()> {
+        let small = self.batches.split_off(self.batches.len() - std::mem::take(&mut self.small));
+        let Some(first) = small.first() else { return Ok(()) };
+        let joined = concat_batches(&first.schema(), &small)
+            .map_err(|e| Error::internal("cannot join rows for a Parquet file").caused_by(e))?;
+        self.bytes -= small.iter().map(footprint).sum::<usize>();
+        self.bytes += footprint(&joined);
+        self.small = usize::from(joined.num_rows() < SMALL_ROWS);
+        self.batches.push(joined);
+        Ok(())
+    }
 }
 
 impl Writer {
@@ -279,16 +319,11 @@ impl Writer {
     }
 
     fn push(&mut self, piece: Piece) -> Result<()> {
-        let key = (piece.set, piece.partition);
+        let key = (piece.set, piece.partition.clone());
         let buffer = self.buffers.entry(key.clone()).or_default();
-        let bytes = piece.batch.get_array_memory_size();
-        buffer.rows += piece.batch.num_rows();
-        buffer.bytes += bytes;
-        buffer.batches.push(piece.batch);
-        if buffer.inputs.last() != Some(&piece.input) {
-            buffer.inputs.push(piece.input);
-        }
-        self.held += bytes;
+        let before = buffer.bytes;
+        buffer.push(piece)?;
+        self.held = self.held + buffer.bytes - before;
         if buffer.rows >= GROUP_ROWS {
             self.flush(&key)?;
         }

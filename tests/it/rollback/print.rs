@@ -277,9 +277,9 @@ fn failed_records_are_redriven() {
         format!("{{\"attemptsMade\":4,\"errorCode\":\"Lambda.FunctionError\",\"rawData\":\"{raw}\"}}\n")
     };
     let several = format!("{}{{\"host\":\"cut\n{}", record("c"), record("d"));
-    sandbox.write("landing/2026/11/20/03/data", &[record("a"), "{\"host\":\"cut\n".into()].concat());
+    sandbox.write("landing/2026/11/20/03/data", [record("a"), "{\"host\":\"cut\n".into()].concat());
     let objects = [failed(&record("b")), failed(&several), failed("text")];
-    sandbox.write("landing/processing-failed/2026/11/20/04/failed", &objects.concat());
+    sandbox.write("landing/processing-failed/2026/11/20/04/failed", objects.concat());
     let lines = [
         "compact --lake lake --landing landing --schema combined_apache --table access --no-merge",
         "redrive --lake lake --table access",
