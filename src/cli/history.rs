@@ -203,7 +203,7 @@ fn object_lines(url: &str, history: &ObjectHistory) -> Vec<String> {
             vec![format!("{url}: given up by commit {commit} at {}: {}", time(gone.since), gone.reason)]
         }
         ObjectHistory::Landed { delivered, size } => vec![format!(
-            "{url}: landed ({}), delivered {}, not yet compacted: the next run takes it",
+            "{url}: landed ({}), delivered {}, not yet compacted: a run takes it once it lists that far back",
             bytes(*size),
             time(*delivered)
         )],

@@ -54,6 +54,11 @@ impl Failed {
         Failed { name: (!taken).then(|| Finder::new(b"\"rawData\"")) }
     }
 
+    /// Whether envelopes are no data of the table.
+    pub(super) fn are_known(&self) -> bool {
+        self.name.is_some()
+    }
+
     /// Whether there may be an envelope in these bytes.
     pub(super) fn may_be_in(&self, bytes: &[u8]) -> bool {
         self.name.as_ref().is_some_and(|name| name.find(bytes).is_some())

@@ -2,11 +2,12 @@
 //! schema. They are found as [`Decoder`](super::Decoder) finds them, and envelopes are known by what is in them.
 
 use super::cloudwatch::{Envelope, NO_ENVELOPE};
-use super::failed::FailedRecord;
+use super::failed::{Failed, FailedRecord};
 use super::frame::{Frame, Framer, Reason};
 use super::parse::Fields;
 use super::{CHUNK, MOST, fill, parse_repaired};
 use crate::error::Result;
+use crate::table::TableSchema;
 use std::io::Read;
 use std::ops::Range;
 
@@ -54,6 +55,7 @@ pub struct Looked {
 
 /// Shows objects one after the other.
 pub struct Looker {
+    knows_failed: bool,
     fields: Fields,
     envelope: Envelope,
     max_record: usize,
@@ -62,9 +64,11 @@ pub struct Looker {
 }
 
 impl Looker {
-    /// For records of at most so many bytes; a longer one is damaged.
-    pub fn new(max_record: usize) -> Self {
+    /// For records of at most so many bytes; a longer one is damaged. Where `schema` takes failed records for data, they are shown
+    /// as records.
+    pub fn new(max_record: usize, schema: Option<&TableSchema>) -> Self {
         Looker {
+            knows_failed: schema.is_none_or(|schema| Failed::new(schema).are_known()),
             fields: Fields::default(),
             envelope: Envelope::default(),
             max_record,
@@ -124,7 +128,7 @@ impl Looker {
         let start = place.start;
         let (bytes, place) =
             if repaired { (&self.repaired[..], 0..self.repaired.len()) } else { (&self.buffer[..], place) };
-        if FailedRecord::of(bytes, &self.fields).is_some() {
+        if self.knows_failed && FailedRecord::of(bytes, &self.fields).is_some() {
             return object.show(Seen::Failed);
         }
         match self.envelope.events(bytes, &self.fields) {
@@ -188,7 +192,7 @@ mod tests {
                 Seen::Damaged(at, reason) => format!("{at}: {reason}"),
             });
         };
-        let looked = Looker::new(100).look(&mut text.as_bytes(), most, &mut show).unwrap();
+        let looked = Looker::new(100, None).look(&mut text.as_bytes(), most, &mut show).unwrap();
         (seen, looked)
     }
 
@@ -196,7 +200,7 @@ mod tests {
     fn each_thing_by_example() {
         let envelope = r#"{"messageType":"DATA_MESSAGE","logEvents":[{"message":"a"},{"message":"{\"b\":1}"}]}"#;
         let text = format!(
-            "{{\"a\":1}}x\n{{\"rawData\":\"e30=\",\"attemptsMade\":1}}{envelope}{{\"a\":\"{}\"}}",
+            "{{\"a\":1}}x\n{{\"rawData\":\"e30=\",\"attemptsMade\":1,\"errorCode\":\"x\"}}{envelope}{{\"a\":\"{}\"}}",
             "y".repeat(100)
         );
         let (seen, looked) = shown(&text, u64::MAX);
@@ -207,7 +211,7 @@ mod tests {
             "envelope 84",
             r#"{"cloudwatch":{},"message":"a"}"#,
             r#"{"cloudwatch":{},"b":1}"#,
-            "128: the record is longer than 100 bytes",
+            "144: the record is longer than 100 bytes",
         ];
         assert_eq!(seen, expected);
         assert_eq!(looked, Looked { bytes: text.len() as u64, whole: true });

@@ -112,7 +112,7 @@ impl Discovery {
     /// Usage: the schema's formats or expressions are wrong.
     pub fn new(max_record: usize, against: Option<TableSchema>) -> Result<Self> {
         Ok(Discovery {
-            looker: Looker::new(max_record),
+            looker: Looker::new(max_record, against.as_ref()),
             look: Look::new()?,
             plain: Object::default(),
             events: Object::default(),

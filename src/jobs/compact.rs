@@ -239,6 +239,7 @@ impl CompactJob {
         let work = Work { objects: found.objects, gone: listing.gone, full_listing: worth_noting };
         let done = run.compact(snapshot, work).await?;
         report.add(&done);
+        report.warnings.extend(timeless(&schema, &report.summary));
         report.hold = Hold::of(ledger, snapshot).await?;
         report.summary.hold = snapshot.hold;
         self.merge(folder, ledger, snapshot, report).await?;
@@ -417,6 +418,13 @@ impl CompactJob {
     }
 }
 
+/// A schema that takes nothing of the records makes rows all the same, with everything in `extra`: that must not go unseen.
+fn timeless(schema: &TableSchema, summary: &CompactSummary) -> Option<String> {
+    let none = summary.rows_written > 0 && summary.rows_by_delivery == summary.rows_written;
+    let column = &schema.columns[schema.event_time.filter(|_| none)?].name;
+    Some(format!("no row has a usable event time in {column}: is {} the schema of what lands here?", schema.name))
+}
+
 /// Below two prefixes an object would be listed twice.
 fn check_apart(prefixes: &[Location]) -> Result<()> {
     let pairs = prefixes.iter().flat_map(|outer| prefixes.iter().map(move |inner| (outer, inner)));
@@ -473,5 +481,27 @@ impl CompactReport {
             |commit: &&Commit| !(commit.inputs.is_empty() && commit.waiting.is_empty() && commit.gone.is_empty());
         let numbers = || done.commits.iter().filter(told).map(|commit| commit.number);
         summary.commits = numbers().min().zip(numbers().max()).map(|(first, last)| [first, last]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::shipped_schema;
+
+    #[test]
+    fn a_schema_of_other_records_is_told() {
+        let text = shipped_schema("combined_apache").unwrap();
+        let schema = TableSchema::parse("combined_apache", "shipped", text).unwrap();
+        let told = |written, by_delivery, schema: &TableSchema| {
+            timeless(
+                schema,
+                &CompactSummary { rows_written: written, rows_by_delivery: by_delivery, ..Default::default() },
+            )
+        };
+        assert_eq!((told(0, 0, &schema), told(5, 4, &schema)), (None, None));
+        assert!(told(5, 5, &schema).unwrap().contains("is combined_apache the schema"));
+        let timed = TableSchema::parse("t", "t", "[[column]]\nname = \"a\"\ntype = \"int\"").unwrap();
+        assert_eq!(told(5, 5, &timed), None);
     }
 }

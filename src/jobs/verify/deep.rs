@@ -195,7 +195,7 @@ impl Group<'_> {
         if expired > 0 {
             let all = counted(self.inputs.len(), "input");
             let told = format!("not all of its rows can be compared: gone or changed are {expired} of its {all}");
-            report.add(Verdict::Note, Check::Content, self.name(), told, "nothing to do: what landed has expired");
+            report.add(Verdict::Note, Check::Content, self.name(), told, "nothing to do, if that was done on purpose");
         }
         let read = read_all(schemas, max_record, &again).await?;
         let mut sound = true;

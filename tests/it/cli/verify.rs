@@ -158,7 +158,7 @@ fn history() {
     assert_snapshot!(sandbox.shown("history --lake lake --object landing/2026/11/20/06/new"), @r"
         $ firelake history --lake lake --object landing/2026/11/20/06/new
         -- stdout
-        file://[dir]/landing/2026/11/20/06/new: landed ([size]), delivered 2026-11-20 06:00:00, not yet compacted: the next run takes it
+        file://[dir]/landing/2026/11/20/06/new: landed ([size]), delivered 2026-11-20 06:00:00, not yet compacted: a run takes it once it lists that far back
         -- exit code 0
         ");
     assert_snapshot!(sandbox.shown("history --lake lake --object landing/nobody --json"), @r#"
