@@ -118,7 +118,7 @@ impl Args {
                 Err(Error::usage("which table?").hint("pass --table, or --schema to make one of that name"))
             }
             (None, None) if config.table.is_empty() => Err(Error::usage("there is no table to compact")
-                .hint("pass --landing, --schema, --lake and --table, or write a [table.NAME] into firelake.toml")),
+                .hint("name a table that there is with --table, or pass --landing and --schema to make one, or write a [table.NAME] into firelake.toml")),
             (None, None) => Ok(all()),
         }
     }

@@ -158,12 +158,15 @@ impl Args {
                     difference: &difference,
                 })?;
             }
-            false => print(report(&difference, &schema.name).trim_end())?,
+            false => print(report(&difference, self.table.as_deref().unwrap_or(&schema.name)).trim_end())?,
         }
         match (&self.out, &difference.evolved) {
             (Some(path), Some(text)) => {
                 self.write(path, text)?;
                 eprintln!("wrote {}", path.display());
+                if let Some(table) = &self.table {
+                    eprintln!("next: firelake compact --table {table} --schema {}", as_schema(path));
+                }
             }
             (Some(path), None) => eprintln!("{} was not written: the schema gets nothing new", path.display()),
             (None, _) => {}
@@ -254,7 +257,7 @@ fn tell_read(found: &Discovered) {
     for (what, number) in [
         ("envelope of CloudWatch Logs opened", counts.envelopes),
         ("record of the other kind left out: no table takes records in envelopes and others", counts.other_records),
-        ("failed-record envelope of Firehose left out", counts.failed_records),
+        ("record that Firehose could not deliver left out: firelake redrive opens it", counts.failed_records),
     ] {
         if number > 0 {
             let (noun, rest) = what.split_once(' ').unwrap_or((what, ""));
@@ -293,6 +296,8 @@ fn tell_proposal(proposal: &Proposal, shipped: Option<&Fit>) {
             let from = column.from.as_ref().map(|from| format!(", from {from:?}")).unwrap_or_default();
             let why = column.notes.iter().find_map(|note| note.strip_prefix("the event time: "));
             eprintln!("event time: {}{from}: {}", column.name, why.unwrap_or("as CloudWatch has it"));
+            let notes = column.notes.iter().filter(|note| !note.starts_with("the event time: "));
+            notes.for_each(|note| eprintln!("  check before the table is made: {note}"));
         }
         None => eprintln!("event time: none for certain; rows go by their delivery time"),
     }

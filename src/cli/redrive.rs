@@ -43,6 +43,7 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         return Err(Error::usage("--from is not before --to")
             .hint("--to is where the range ends, and no part of it: --from 2026-11-20 --to 2026-11-21 is one day"));
     }
+    whole_days(&args)?;
     let opened = args.change.tables.open().await?;
     let one = async |table| {
         let job = args.change.job(&opened, table, args.yes.yes).await?;
@@ -51,6 +52,16 @@ pub(super) async fn run(args: Args) -> Result<u8> {
         args.change.tell(&job, &job.redrive(&asked).await?, |plan| lines(&job, plan), "")
     };
     Ok(opened.each(one).await)
+}
+
+/// Rejected records are kept by the day of their object's delivery: nothing shorter can be told apart.
+fn whole_days(args: &Args) -> Result<()> {
+    let is_day = |moment: &Moment| moment.0.time() == chrono::NaiveTime::MIN;
+    match [args.from, args.to].iter().flatten().find(|moment| !is_day(moment)) {
+        None => Ok(()),
+        Some(moment) => Err(Error::usage(format!("{} is no day", moment.0.format("%Y-%m-%dT%H:%M:%SZ")))
+            .hint("redrive takes whole days of delivery, in UTC: --from 2026-11-20 --to 2026-11-21 is one")),
+    }
 }
 
 fn lines(job: &ChangeJob, plan: &RedrivePlan) -> Vec<String> {
@@ -70,7 +81,7 @@ fn lines(job: &ChangeJob, plan: &RedrivePlan) -> Vec<String> {
         lines.push(format!("  become rows {}: {}{inside}{expired}", count(plan.decoded), counted(plan.rows, "row")));
     }
     if plan.stays > 0 {
-        lines.push(format!("  rejected    {} still", count(plan.stays)));
+        lines.push(format!("  rejected    {}", count(plan.stays)));
     }
     lines.extend(plan.reasons.iter().map(|(reason, n)| format!("              {:>8}  {reason}", count(*n))));
     let told: u64 = plan.reasons.iter().map(|(_, n)| n).sum();

@@ -22,7 +22,6 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use uuid::Uuid;
 
@@ -97,7 +96,7 @@ impl RedriveRun<'_> {
     /// Usage: the schema cannot be used. Storage: a file is missing or damaged; it is named.
     pub async fn look(&self, now: &Snapshot, files: &[String]) -> Result<OnceMoreSeen> {
         let old = old_files(now, files);
-        let pass = Pass::new(self, now, &old, Out::Nothing)?;
+        let pass = Pass::new(self, now, &old, self.out(now, None))?;
         self.pass(pass, old).await
     }
 
@@ -110,12 +109,8 @@ impl RedriveRun<'_> {
         let old = old_files(now, files);
         let id = sabotage::attempt(Uuid::now_v7());
         let writers = Writers::start(self.table, self.schema, &self.work, id)?;
-        let out = Out::Writers(Writing {
-            to_writers: writers.senders(),
-            splitter: Splitter::new(self.schema.partitions.clone()),
-            expired: Expired { before: now.expired_before, keys: self.schema.partitions.clone() },
-            urls: Arc::new(inputs.iter().enumerate().map(|(at, input)| (input.url.clone(), at as u32)).collect()),
-        });
+        let urls = inputs.iter().enumerate().map(|(at, input)| (input.url.clone(), at as u32)).collect();
+        let out = self.out(now, Some(Writing { to_writers: writers.senders(), urls }));
         let seen = match Pass::new(self, now, &old, out) {
             Ok(pass) => self.pass(pass, old).await,
             Err(error) => Err(error),
@@ -134,6 +129,11 @@ impl RedriveRun<'_> {
             counts: seen.counts,
             ..Commit::new(Action::Redrive, self.now, self.writer)
         })
+    }
+
+    fn out(&self, now: &Snapshot, writing: Option<Writing>) -> Out {
+        let keys = self.schema.partitions.clone();
+        Out { splitter: Splitter::new(keys.clone()), expired: Expired { before: now.expired_before, keys }, writing }
     }
 
     async fn pass(&self, mut pass: Pass, old: Vec<OldFile>) -> Result<OnceMoreSeen> {
@@ -198,17 +198,17 @@ struct Long {
 }
 
 /// Where what comes out of a pass goes.
-enum Out {
-    Nothing,
-    Writers(Writing),
+struct Out {
+    splitter: Splitter,
+    expired: Expired,
+    /// None: nowhere.
+    writing: Option<Writing>,
 }
 
 struct Writing {
     to_writers: Vec<SyncSender<Piece>>,
-    splitter: Splitter,
-    expired: Expired,
     /// The place of each object among the commit's inputs.
-    urls: Arc<HashMap<String, u32>>,
+    urls: HashMap<String, u32>,
 }
 
 impl Pass {
@@ -241,7 +241,7 @@ impl Pass {
                 self.turn_to(rows.object.value(row), file)?;
             }
             match rows.is_whole(row) {
-                true => match self.decode(rows.offset.value(row), rows.raw.value(row))? {
+                true => match self.decode(rows.offset.value(row), rows.raw.value(row), rows.reason.value(row))? {
                     true => _ = self.changed.insert(file),
                     false => kept.push(row as u32),
                 },
@@ -270,8 +270,8 @@ impl Pass {
         Ok(())
     }
 
-    /// One record of the object; true where it is something else now.
-    fn decode(&mut self, offset: i64, raw: &[u8]) -> Result<bool> {
+    /// One record of the object, rejected for the reason that is told; true where it is something else now.
+    fn decode(&mut self, offset: i64, raw: &[u8], told: &str) -> Result<bool> {
         let Pass { decoder, object, out, seen, partitions, delivered, .. } = self;
         let Some((url, file)) = object.as_ref() else { return Ok(false) };
         seen.records += 1;
@@ -284,7 +284,7 @@ impl Pass {
             OnceMore::Decoded(counts) => counts,
             OnceMore::Stays { failed, reason } => {
                 seen.counts.failed += u64::from(failed);
-                seen.stay(reason.as_deref().unwrap_or("it holds no record"));
+                seen.stay(reason.as_deref().unwrap_or(told));
                 return Ok(false);
             }
         };
@@ -328,7 +328,8 @@ impl Pass {
         self.held -= long.bytes as usize;
         long.chunks.sort_by_key(|(_, chunk)| chunk.chunk);
         let raw: Vec<u8> = long.chunks.iter().flat_map(|(_, chunk)| chunk.raw.iter().copied()).collect();
-        match self.decode(key.1, &raw)? {
+        let told = long.chunks.first().map_or(String::new(), |(_, chunk)| chunk.reason.to_string());
+        match self.decode(key.1, &raw, &told)? {
             true => self.changed.extend(long.chunks.iter().map(|(file, _)| *file)),
             false => self.stays(key.0.clone(), long.chunks)?,
         }
@@ -398,19 +399,14 @@ impl Out {
         {
             seen.stay(&chunk.reason);
         }
-        let writing = match (self, &decoded) {
-            (Out::Writers(writing), _) => writing,
-            (Out::Nothing, _) => return Ok(()),
-        };
         match decoded {
-            Decoded::Rejected(chunk) => {
-                writing.give(url, FileSet::Rejected, rejected.clone(), rejected_batch(url, &[chunk])?)
-            }
+            Decoded::Rejected(chunk) => self.rejected(url, rejected, rejected_batch(url, &[chunk])?),
             Decoded::Rows(rows) => {
-                for (partition, batch) in writing.splitter.split(rows.batch, &rows.times)? {
-                    match writing.expired.is(FileSet::Data, &partition) {
-                        true => seen.counts.expired += batch.num_rows() as u64,
-                        false => writing.give(url, FileSet::Data, partition, batch)?,
+                for (partition, batch) in self.splitter.split(rows.batch, &rows.times)? {
+                    match (self.expired.is(FileSet::Data, &partition), &self.writing) {
+                        (true, _) => seen.counts.expired += batch.num_rows() as u64,
+                        (false, Some(writing)) => writing.give(url, FileSet::Data, partition, batch)?,
+                        (false, None) => {}
                     }
                 }
                 Ok(())
@@ -418,10 +414,10 @@ impl Out {
         }
     }
 
-    fn rejected(&mut self, url: &str, partition: &Partition, batch: RecordBatch) -> Result<()> {
-        match self {
-            Out::Nothing => Ok(()),
-            Out::Writers(writing) => writing.give(url, FileSet::Rejected, partition.clone(), batch),
+    fn rejected(&self, url: &str, partition: &Partition, batch: RecordBatch) -> Result<()> {
+        match &self.writing {
+            None => Ok(()),
+            Some(writing) => writing.give(url, FileSet::Rejected, partition.clone(), batch),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Records decoded once more, one by one, and failed records of Firehose, opened.
 
 use super::failed::unopened;
-use super::frame::Reason;
+use super::frame::{Frame, Framer, Reason};
 use super::rejected::RejectedChunk;
-use super::{Decoded, Decoder, Object, ObjectCounts};
+use super::{Decoded, Decoder, Object, ObjectCounts, parse_repaired};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
 use std::ops::Range;
@@ -29,14 +29,17 @@ impl Decoder {
     }
 
     /// Decodes the bytes of one rejected record, which stood at `offset` of its object. Rows may come out later; rejected is then
-    /// what was inside of a failed record, beside rows. Of any other record nothing may stay rejected, or all of it does: a piece
-    /// of a damaged record could look like one.
+    /// what was inside of a failed record, beside rows. Bytes that are not one object as a whole stay what they are: a piece of a
+    /// damaged record could look like one, and what stood around it decided what it is.
     ///
     /// # Errors
     /// Those of `sink`.
     pub fn again(&mut self, offset: u64, raw: &[u8], sink: &mut dyn FnMut(Decoded) -> Result<()>) -> Result<OnceMore> {
         self.buffer.clear();
         self.buffer.extend_from_slice(raw);
+        if !self.is_one_record() {
+            return Ok(OnceMore::Stays { failed: false, reason: None });
+        }
         let mut reason = None;
         let mut keep = |decoded| {
             if let Decoded::Rejected(chunk) = decoded {
@@ -64,6 +67,18 @@ impl Decoder {
         Ok(self.batch.rows.by_delivery())
     }
 
+    /// Whether the buffer is an object from its first byte to its last, as it stands or after a repair.
+    fn is_one_record(&mut self) -> bool {
+        let all = self.buffer.len();
+        match Framer::new(self.max_record).next(&self.buffer, 0, true, &mut self.fields) {
+            Frame::Record { start, end } => (start, end) == (0, all),
+            Frame::Damaged { start, end, .. } => {
+                (start, end) == (0, all) && parse_repaired(&self.buffer, &mut self.repaired, &mut self.fields)
+            }
+            _ => false,
+        }
+    }
+
     /// A failed record whose envelope stands at `place`: the records inside of it count in its stead, where any of them becomes
     /// a row; else it is kept as it is.
     #[cold]
@@ -74,9 +89,9 @@ impl Decoder {
         object: &mut Object<'_>,
     ) -> Result<()> {
         let around = std::mem::replace(&mut self.buffer, inside);
-        self.open_failed = false; // one envelope at a time
+        self.open_failed -= 1;
         let done = self.opened(object.counts.bytes + place.start as u64, object);
-        self.open_failed = true;
+        self.open_failed += 1;
         self.buffer = around;
         match done? {
             Ok(()) => Ok(()),

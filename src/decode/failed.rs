@@ -4,8 +4,8 @@
 //! | fields of the envelope | |
 //! |---|---|
 //! | `rawData` | the record as it was put into the stream, in base64 |
-//! | `attemptsMade` | in every kind of envelope, so that these two together tell one |
-//! | `errorCode`, or `lastErrorCode` | why |
+//! | `attemptsMade` | in every kind of envelope |
+//! | `errorCode` or `lastErrorCode`, `arrivalTimestamp`, `attemptEndingTimestamp` | why, and when; one of them must be there, so that a record with fields of the first two names is none |
 //!
 //! <https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html>
 
@@ -28,6 +28,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// Fields of which an envelope has some.
+const OTHERS: [&[u8]; 4] = [b"arrivalTimestamp", b"errorCode", b"lastErrorCode", b"attemptEndingTimestamp"];
 
 /// Finds envelopes among records.
 pub(super) struct Failed {
@@ -63,6 +66,7 @@ impl<'a> FailedRecord<'a> {
         let named = |name: &[u8]| fields.items.iter().find(|span| &text[span.key.clone()] == name);
         let raw = named(b"rawData").filter(|span| is_text(span))?;
         named(b"attemptsMade").filter(|span| span.kind == Kind::Number || is_text(span))?;
+        OTHERS.iter().find_map(|name| named(name))?;
         let code = named(b"errorCode").or_else(|| named(b"lastErrorCode")).filter(|span| is_text(span));
         Some(FailedRecord { raw, code })
     }
@@ -86,8 +90,11 @@ impl<'a> FailedRecord<'a> {
         let told = Told { name: "", encoding: None, limit: MOST };
         let mut bytes = Vec::new();
         let read = plain(&*stored, &told).map_err(|e| e.message().to_owned())?.read_to_end(&mut bytes);
-        read.map_err(|e| e.to_string())?;
-        Ok(bytes)
+        match read {
+            Err(_) if bytes.len() as u64 >= MOST => Err("it holds more than 64 MiB".into()),
+            Err(e) => Err(e.to_string()),
+            Ok(_) => Ok(bytes),
+        }
     }
 }
 
@@ -132,10 +139,14 @@ mod tests {
                 ": DataFormatConversion.ParseError",
                 Ok("{\"a\":1}"),
             ),
-            (r#"{"rawData":"eyJhIjp0cnVlfQ\/=","attemptsMade":0,"esDocumentId":"7"}"#, "", Err("it is not base64")),
+            (
+                r#"{"rawData":"eyJhIjp0cnVlfQ\/=","attemptsMade":0,"arrivalTimestamp":1,"esDocumentId":"7"}"#,
+                "",
+                Err("it is not base64"),
+            ),
             (r#"{"rawData":"","attemptsMade":0,"errorCode":"\u001b[31m\ud83d\ude00x"}"#, ": [31mx", Ok("")),
             // gzip of {"a":1}, cut
-            (r#"{"rawData":"H4sIAAAAAAAAA6tWSlSyMqwFAHWB","attemptsMade":0}"#, "", Err("")),
+            (r#"{"rawData":"H4sIAAAAAAAAA6tWSlSyMqwFAHWB","attemptsMade":0,"arrivalTimestamp":1}"#, "", Err("")),
         ] {
             let (told, found) = of(text).unwrap();
             assert_eq!(told, format!("a failed record of Firehose{reason}"));
@@ -148,8 +159,9 @@ mod tests {
         for text in [
             r#"{"rawData":"eyJhIjoxfQ=="}"#,
             r#"{"rawData":7,"attemptsMade":4}"#,
-            r#"{"rawData":"eyJhIjoxfQ==","attemptsMade":null}"#,
-            r#"{"x":{"rawData":"","attemptsMade":4}}"#,
+            r#"{"rawData":"eyJhIjoxfQ==","attemptsMade":null,"errorCode":"x"}"#,
+            r#"{"x":{"rawData":"","attemptsMade":4,"errorCode":"x"}}"#,
+            r#"{"webhook":"w","attemptsMade":3,"rawData":"eyJhIjoxfQ=="}"#,
         ] {
             assert_eq!(of(text), None, "{text}");
         }

@@ -47,6 +47,8 @@ use std::ops::Range;
 const CHUNK: usize = 256 * 1024;
 /// The most bytes read at a time where a record is longer than what is there.
 const MOST: usize = 4 << 20;
+/// Failed records inside of failed records: what Firehose could not deliver twice over.
+const ENVELOPES: u8 = 3;
 /// A record longer than this is rejected, unless told.
 pub const MAX_RECORD: usize = 16 << 20;
 /// A batch is handed on at either of these: it fits a processor's cache, and little waits between the threads.
@@ -108,7 +110,8 @@ pub struct Decoder {
     /// Where records come in envelopes.
     envelope: Option<Envelope>,
     failed: Failed,
-    open_failed: bool,
+    /// How many envelopes inside one another are opened.
+    open_failed: u8,
     max_record: usize,
     buffer: Vec<u8>,
     repaired: Vec<u8>,
@@ -128,7 +131,7 @@ impl Decoder {
                 Format::CloudwatchLogs => Some(Envelope::default()),
             },
             failed: Failed::new(schema),
-            open_failed: false,
+            open_failed: 0,
             max_record: MAX_RECORD,
             buffer: Vec::new(),
             repaired: Vec::new(),
@@ -143,7 +146,7 @@ impl Decoder {
     /// Whether failed records of Firehose in the objects that follow are opened, and what was put into the stream is decoded.
     /// Else they are rejected records, whole.
     pub fn open_failed(&mut self, open: bool) {
-        self.open_failed = open;
+        self.open_failed = if open { ENVELOPES } else { 0 };
     }
 
     /// The columns of the batches.
@@ -218,8 +221,8 @@ impl Decoder {
             object.counts.failed += 1;
             let reason = failed.reason(text);
             return match self.open_failed {
-                false => object.reject(place.start, &self.buffer[place], &reason),
-                true => match failed.open(text) {
+                0 => object.reject(place.start, &self.buffer[place], &reason),
+                _ => match failed.open(text) {
                     Ok(inside) => self.failed_record(place, inside, object),
                     Err(why) => object.reject(place.start, &self.buffer[place], &unopened(&why)),
                 },

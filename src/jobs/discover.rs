@@ -182,7 +182,10 @@ fn count(landed: &mut Landed, read: &Landed) {
 /// The objects of a sample: evenly from the oldest to the newest.
 fn spread(objects: Vec<LandedObject>, sample: Sample) -> Vec<LandedObject> {
     let Sample::Bytes(bytes) = sample else { return objects };
-    let (all, wanted) = (objects.len(), (bytes / LEAST).clamp(1, MOST_OBJECTS) as usize);
+    let all = objects.len();
+    let landed: u64 = objects.iter().map(|object| object.size).sum();
+    let of_each = LEAST.min(landed / (all as u64).max(1)).max(1); // small objects are read whole
+    let wanted = (bytes / of_each).clamp(1, MOST_OBJECTS) as usize;
     if all <= wanted {
         return objects;
     }

@@ -30,7 +30,7 @@ impl CompactJob {
         match pinned.evolution_to(asked) {
             Evolution::Same => Ok(Vec::new()),
             Evolution::Refused { reason, way_out } => Err(match asked.evolution_to(&pinned) {
-                Evolution::Changes(more) => self.is_older(asked, snapshot, &more),
+                Evolution::Changes(more) if snapshot.schema_commit > 0 => self.is_older(asked, snapshot, &more),
                 _ => self.cannot_become(asked, snapshot, &reason, way_out),
             }),
             Evolution::Changes(changes) => {
@@ -62,15 +62,15 @@ impl CompactJob {
     fn is_older(&self, asked: &TableSchema, snapshot: &Snapshot, more: &[Change]) -> Error {
         let more: Vec<String> = more.iter().map(Change::to_string).collect();
         Error::usage(format!(
-            "the schema {} is older than the one that {} has since commit {}: there {}",
+            "the schema {} has less than the one that {} has since commit {}: there {}",
             asked.name,
             self.table,
             snapshot.schema_commit,
             more.join("; ")
         ))
         .hint(format!(
-            "nothing was changed. Pass the newer file (commit {} has its text whole), or no schema at all: then the run goes on \
-             with the table's own",
+            "nothing was changed. A column is never dropped and no type made narrower. If this is an older file, pass the newer one (commit {} \
+             has its text whole), or no schema at all: then the run goes on with the table's own",
             snapshot.schema_commit
         ))
     }

@@ -3,16 +3,13 @@
 
 use super::change::{ChangeJob, Changed, Planned, inputs};
 use crate::compact::{OnceMoreSeen, RedriveRun, WorkLimits};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{Counts, Ledger, LiveFile, Snapshot};
-use crate::table::{FileSet, PartitionKey};
+use crate::table::{FileSet, Partition, PartitionKey};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Files of one commit, and their bytes, at most: a commit names every object with a record in them.
-const BATCH_FILES: usize = 1000;
-const BATCH_BYTES: u64 = 256 << 20;
 /// Reasons that are told.
 const REASONS: usize = 10;
 
@@ -39,7 +36,7 @@ pub struct RedrivePlan {
     pub rows: u64,
     /// Records that were inside of failed records and are rejected by themselves now.
     pub rejected_inside: u64,
-    /// Rows that were left out, because their partitions are expired. Known once it was done.
+    /// Rows that are left out, because their partitions are expired.
     pub expired: u64,
     /// Files of rejected records that are replaced.
     pub files_out: u64,
@@ -54,26 +51,30 @@ pub struct RedrivePlan {
 /// What was seen and done so far, over several commits.
 #[derive(Default)]
 struct SoFar {
-    /// Files that were read and have nothing that becomes rows.
-    settled: BTreeSet<String>,
-    plan: RedrivePlan,
-    reasons: BTreeMap<String, u64>,
+    /// What was seen last of each day; of a day that something was committed of, since then.
+    days: BTreeMap<Partition, Day>,
+    /// The sum of the commits.
+    done: RedrivePlan,
+}
+
+/// A day's files of rejected records, and what is in them.
+struct Day {
+    files: BTreeSet<String>,
+    seen: OnceMoreSeen,
 }
 
 impl ChangeJob {
-    /// Redrives, batch by batch of files, each a commit.
+    /// Redrives, day by day, each a commit.
     ///
     /// # Errors
     /// Usage: there is no such table. Storage: a file is missing or damaged. Ledger, TryAgain and those of the stores. What was
     /// committed before an error stands.
     pub async fn redrive(&self, asked: &Redrive) -> Result<Changed<RedrivePlan>> {
         let mut so_far = SoFar::default();
-        let mut unpublished = None;
+        let mut unpublished;
         loop {
-            let (ledger, snapshot) = self.open().await?;
-            let plan = async |now: &Snapshot| self.plan_redrive(&ledger, asked, now, &mut so_far).await;
-            let changed = self.change(&ledger, snapshot, plan).await?;
-            unpublished = changed.unpublished.or(unpublished);
+            let changed = self.next(asked, &mut so_far).await.map_err(|error| so_far.stands(error))?;
+            unpublished = changed.unpublished;
             let Some(commit) = changed.commit else { break };
             if let Some(counts) = changed.plan {
                 so_far.committed(commit, &counts);
@@ -82,6 +83,12 @@ impl ChangeJob {
         let plan = so_far.told();
         let commit = plan.commits.map(|[_, last]| last);
         Ok(Changed { plan, commit, unpublished })
+    }
+
+    async fn next(&self, asked: &Redrive, so_far: &mut SoFar) -> Result<Changed<Option<Committing>>> {
+        let (ledger, snapshot) = self.open().await?;
+        let plan = async |now: &Snapshot| self.plan_redrive(&ledger, asked, now, so_far).await;
+        self.change(&ledger, snapshot, plan).await
     }
 
     /// The next commit; what needs none is noted. The plan is what the commit counts.
@@ -94,10 +101,13 @@ impl ChangeJob {
     ) -> Result<Planned<Option<Committing>>> {
         let (folder, schema) = (self.folder(), now.schema()?);
         let run = RedriveRun { table: &folder, schema: &schema, work: asked.work, now: self.now, writer: &self.writer };
-        for batch in batches(now, asked, &so_far.settled) {
-            let seen = run.look(now, &batch).await?;
+        for (day, files) in days(now, asked) {
+            if so_far.days.get(&day).is_some_and(|known| known.files.iter().eq(&files)) {
+                continue;
+            }
+            let seen = run.look(now, &files).await?;
             if seen.files.is_empty() || !self.yes {
-                so_far.looked(&batch, seen);
+                so_far.days.insert(day, Day { files: files.into_iter().collect(), seen });
                 continue;
             }
             let files: Vec<String> = seen.files.into_iter().collect();
@@ -130,23 +140,14 @@ fn rejected(seen: &OnceMoreSeen) -> u64 {
     seen.counts.records_rejected.saturating_sub(seen.records - seen.decoded)
 }
 
-/// Live files of rejected records that are still to be read, by day and age.
-fn batches(now: &Snapshot, asked: &Redrive, settled: &BTreeSet<String>) -> Vec<Vec<String>> {
-    let live = now.live(FileSet::Rejected).filter(|(path, file)| !settled.contains(*path) && asked.takes(file));
-    let mut files: Vec<(&str, &LiveFile)> = live.collect();
-    files.sort_by(|(a, one), (b, other)| (&one.partition, a).cmp(&(&other.partition, b)));
-    let (mut batches, mut bytes): (Vec<Vec<String>>, u64) = (Vec::new(), 0);
-    for (path, file) in files {
-        bytes += file.bytes;
-        match batches.last_mut() {
-            Some(last) if bytes <= BATCH_BYTES && last.len() < BATCH_FILES => last.push(path.to_owned()),
-            _ => {
-                bytes = file.bytes;
-                batches.push(vec![path.to_owned()]);
-            }
-        }
+/// Live files of rejected records, in order, by day: all rejected records of an object are of one day, so that none of an object is
+/// left closed by a commit that says that it was opened.
+fn days(now: &Snapshot, asked: &Redrive) -> BTreeMap<Partition, Vec<String>> {
+    let mut days: BTreeMap<Partition, Vec<String>> = BTreeMap::new();
+    for (path, file) in now.live(FileSet::Rejected).filter(|(_, file)| asked.takes(file)) {
+        days.entry(file.partition.clone()).or_default().push(path.to_owned());
     }
-    batches
+    days
 }
 
 impl Redrive {
@@ -158,39 +159,47 @@ impl Redrive {
 }
 
 impl SoFar {
-    /// Files that stay, or, where nothing is to be done, whatever becomes of them.
-    fn looked(&mut self, files: &[String], seen: OnceMoreSeen) {
-        self.settled.extend(files.iter().cloned());
-        let plan = &mut self.plan;
-        plan.files += files.len() as u64;
-        plan.files_out += seen.files.len() as u64;
-        plan.records += seen.records;
-        plan.decoded += seen.decoded;
-        plan.rows += seen.counts.rows_written;
-        plan.rejected_inside += rejected(&seen);
-        seen.stays.into_iter().for_each(|(reason, count)| *self.reasons.entry(reason).or_default() += count);
-    }
-
-    /// What stays of those files is in new ones, which are looked at again.
     fn committed(&mut self, commit: u64, done: &Committing) {
-        let plan = &mut self.plan;
-        let first = plan.commits.map_or(commit, |[first, _]| first);
-        plan.commits = Some([first, commit]);
-        plan.records += done.decoded;
-        plan.decoded += done.decoded;
-        plan.files_out += done.files;
-        plan.rows += done.counts.rows_written;
-        plan.rejected_inside += done.new;
-        plan.expired += done.counts.expired;
+        let sum = &mut self.done;
+        let first = sum.commits.map_or(commit, |[first, _]| first);
+        sum.commits = Some([first, commit]);
+        sum.records += done.decoded;
+        sum.decoded += done.decoded;
+        sum.files_out += done.files;
+        sum.rows += done.counts.rows_written;
+        sum.rejected_inside += done.new;
+        sum.expired += done.counts.expired;
     }
 
+    /// An error after commits that stand.
+    fn stands(&self, error: Error) -> Error {
+        match self.done.commits {
+            None => error,
+            Some([first, last]) => error.context(format!("commits {first} to {last} of this redrive stand, and then")),
+        }
+    }
+
+    /// What was done, and what there is besides, or would be done.
     fn told(self) -> RedrivePlan {
-        let mut reasons: Vec<(String, u64)> = self.reasons.into_iter().collect();
-        let stays = reasons.iter().map(|(_, count)| count).sum();
-        reasons.sort_by(|(a, some), (b, more)| (more, a).cmp(&(some, b)));
-        reasons.truncate(REASONS);
-        // What was inside of failed records was looked at again where it was committed, and was no record of before.
-        let again = if self.plan.commits.is_some() { self.plan.rejected_inside } else { 0 };
-        RedrivePlan { stays, reasons, records: self.plan.records.saturating_sub(again), ..self.plan }
+        let mut plan = self.done;
+        // What was inside of failed records is seen again where it was committed, and was no record of before.
+        let again = plan.rejected_inside;
+        let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+        for Day { files, seen } in self.days.into_values() {
+            plan.files += files.len() as u64;
+            plan.files_out += seen.files.len() as u64;
+            plan.records += seen.records;
+            plan.decoded += seen.decoded;
+            plan.rows += seen.counts.rows_written;
+            plan.expired += seen.counts.expired;
+            plan.rejected_inside += rejected(&seen);
+            seen.stays.into_iter().for_each(|(reason, count)| *reasons.entry(reason).or_default() += count);
+        }
+        plan.records = plan.records.saturating_sub(again);
+        plan.stays = reasons.values().sum();
+        plan.reasons = reasons.into_iter().collect();
+        plan.reasons.sort_by(|(a, some), (b, more)| (more, a).cmp(&(some, b)));
+        plan.reasons.truncate(REASONS);
+        plan
     }
 }

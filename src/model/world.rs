@@ -316,5 +316,5 @@ impl World {
 /// The envelope of a record that Firehose could not deliver.
 fn failed_record(id: &str, record: &str) -> String {
     let raw = base64::engine::general_purpose::STANDARD.encode(record);
-    format!("{{\"id\":\"{id}\",\"attemptsMade\":4,\"rawData\":\"{raw}\"}}\n")
+    format!("{{\"id\":\"{id}\",\"attemptsMade\":4,\"errorCode\":\"x\",\"rawData\":\"{raw}\"}}\n")
 }

@@ -307,3 +307,45 @@ async fn log_events_inside_of_failed_records() {
     assert_eq!(lake.ask("SELECT count(*) FROM access").await, [[cell(4)]]);
     lake.is_clean().await;
 }
+
+/// What stood around a record decided what it is: pieces of what was rejected are no rows, whatever they look like.
+#[tokio::test(flavor = "multi_thread")]
+async fn pieces_of_rejected_records_are_no_rows() {
+    let lake = Lake::new("combined_apache");
+    let inside = transformation_failed(record("piece"));
+    let quoting = format!("{{\"log\":{},\"pad\":\"{}\",\"x\": no such}}\n", inside.trim_end(), "y".repeat(2000));
+    let element = "[[{\"host\":\"a\"},{\"host\":\"b\"}],{\"host\":\"c\"}]\n";
+    lake.put(&format!("{FOLDER}/quoting"), quoting).await;
+    lake.put(&format!("{FOLDER}/element"), element).await;
+    let short = WorkLimits { max_record: 1 << 10, ..lake.job().work };
+    let report = CompactJob { work: short, ..lake.job() }.run().await.unwrap();
+    assert_eq!((report.summary.rows_written, report.summary.records_rejected), (1, 2));
+    let done = redrive(&lake, true).await;
+    assert_eq!((done.commit, done.plan.decoded, done.plan.stays), (None, 0, 2), "{done:?}");
+    assert_eq!(hosts(&lake).await, ["c"]);
+    let report = lake.verify_with(true, 1 << 10).await;
+    assert!(report.is_clean(), "{:#?}", report.findings);
+}
+
+/// What Firehose could not deliver twice over is opened in one commit, as a rebuild and a verification open it.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_records_inside_of_failed_records() {
+    let lake = Lake::new("combined_apache");
+    let twice = transformation_failed(transformation_failed(record("b")));
+    let beside = transformation_failed(record("c") + &conversion_failed(record("d")));
+    let mut deep = record("e");
+    for _ in 0..6 {
+        deep = transformation_failed(deep);
+    }
+    lake.put(&format!("{FOLDER}/x"), [record("a"), twice, beside, deep].concat()).await;
+    lake.compact().await.unwrap();
+    let done = redrive(&lake, true).await;
+    assert_eq!(
+        (done.plan.commits, done.plan.decoded, done.plan.rows, done.plan.stays),
+        (Some([2, 2]), 2, 3, 1),
+        "{done:?}"
+    );
+    assert_eq!(hosts(&lake).await, ["a", "b", "c", "d"]);
+    lake.is_clean().await;
+    assert_eq!(redrive(&lake, true).await.commit, None);
+}

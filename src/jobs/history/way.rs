@@ -113,7 +113,8 @@ impl Way {
         } else {
             self.files.extend(made.into_iter().filter(|file| file.live && is_live));
         }
-        let reads = commit.action != Action::Rollback && (self.read.is_none() || (is_live && !known_live));
+        let reads = !matches!(commit.action, Action::Rollback | Action::Redrive)
+            && (self.read.is_none() || (is_live && !known_live));
         if let (true, Some(input)) = (reads, named) {
             self.read = Some((commit.number, commit.at, input.clone()));
         }

@@ -68,6 +68,17 @@ pub(super) struct Brought {
     pub(super) input: Input,
 }
 
+impl Brought {
+    /// The schema of its rows after a redrive with this one, and whether not all are of it.
+    fn redriven(&self, now: &Input, schema: usize) -> (usize, bool) {
+        let counts = |input: &Input| (input.records, input.rejected, input.opened);
+        match counts(&self.input) == counts(now) {
+            true => (self.schema, self.mixed),
+            false => (schema, self.mixed || (self.schema != schema && rows_of(&self.input) > 0)),
+        }
+    }
+}
+
 /// A file as it was added first.
 struct Known {
     commit: u64,
@@ -285,7 +296,7 @@ impl Books {
             let newest = self.schemas.len().saturating_sub(1);
             let (schema, mixed) = match (action, self.inputs.get(&input.url)) {
                 (Action::Rollback, _) => self.schema_then(&input.url, to.unwrap_or(0)),
-                (Action::Redrive, Some(before)) => (newest, before.mixed || before.schema != newest),
+                (Action::Redrive, Some(before)) => before.redriven(&input, newest),
                 _ => (newest, false),
             };
             self.bring(Brought { commit: number, schema, mixed, input });

@@ -202,7 +202,8 @@ impl Group<'_> {
         for ((brought, _), end) in again.iter().zip(&read.ends) {
             sound &= compare_counts(&brought.input, end, report);
         }
-        if self.inputs.iter().any(|brought| brought.mixed) {
+        let mixed = self.inputs.iter().any(|brought| brought.mixed);
+        if mixed {
             let told =
                 "its rows are not compared: a redrive has read some of them with another schema than the others".into();
             report.add(Verdict::Note, Check::Content, self.name(), told, "firelake rebuild reads all with one");
@@ -218,7 +219,7 @@ impl Group<'_> {
             )
             .await?;
         }
-        Ok(again.iter().map(|(brought, _)| brought.input.records).sum())
+        Ok(again.iter().filter(|_| !mixed).map(|(brought, _)| brought.input.records).sum())
     }
 
     /// Where files have rows of inputs that could not be read again.

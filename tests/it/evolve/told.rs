@@ -67,9 +67,9 @@ fn an_older_file_is_told_from_another_one() {
     let sandbox = evolved();
     sandbox.write("grows.toml", OLD);
     let expected = [
-        "the schema grows is older than the one that logs.grows has since commit 2",
+        "the schema grows has less than the one that logs.grows has since commit 2",
         CHANGES,
-        "Pass the newer file (commit 2 has its text whole), or no schema at all",
+        "pass the newer one (commit 2 has its text whole), or no schema at all",
     ];
     sandbox.run(COMPACT).fails(2, &expected);
     sandbox.ok("compact --lake lake --table grows --no-merge");

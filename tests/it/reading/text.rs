@@ -34,7 +34,7 @@ const PIECES: [&[u8]; 35] = [
     b"{\"a\":-}",
     b"\\u00e9\\ud83d",
     b"tru",
-    b"{\"rawData\":\"eyJhIjoxfXsiYSI6\",\"attemptsMade\":1}",
+    b"{\"rawData\":\"eyJhIjoxfXsiYSI6\",\"attemptsMade\":1,\"errorCode\":\"x\"}",
     b"1e400",
     b"{\"a\":\"b\tc\"}",
     b"{\"long\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\"b\":[{\"c\":1},{\"c\":2}]}",
