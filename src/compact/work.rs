@@ -64,7 +64,7 @@ pub(super) struct Attempt {
 }
 
 /// Bytes of rows that one object may hold back.
-const HELD: usize = 48 << 20;
+const HELD: usize = 32 << 20;
 /// Bytes of rejected records that become one batch: for a moment they are held twice.
 const REJECTED_BATCH: usize = 4 << 20;
 /// What a chunk of a rejected record costs in memory beside its bytes and its object's URL.

@@ -275,15 +275,15 @@ struct Buffer {
     small: usize,
 }
 
-/// A batch of fewer rows is small, and so many of them are made one: apart, they take several times their content.
-const SMALL_ROWS: usize = 256;
+/// A batch that takes less than this is small, and so many of them are made one: apart, they take several times their content.
+const SMALL_BYTES: usize = 32 << 10;
 const SMALL_BATCHES: usize = 8;
 
 impl Buffer {
     fn push(&mut self, piece: Piece) -> Result<()> {
         self.rows += piece.batch.num_rows();
         self.bytes += footprint(&piece.batch);
-        self.small = if piece.batch.num_rows() < SMALL_ROWS { self.small + 1 } else { 0 };
+        self.small = if footprint(&piece.batch) < SMALL_BYTES { self.small + 1 } else { 0 };
         self.batches.push(piece.batch);
         if self.inputs.last() != Some(&piece.input) {
             self.inputs.push(piece.input);
@@ -298,7 +298,7 @@ impl Buffer {
             .map_err(|e| Error::internal("cannot join rows for a Parquet file").caused_by(e))?;
         self.bytes -= small.iter().map(footprint).sum::<usize>();
         self.bytes += footprint(&joined);
-        self.small = usize::from(joined.num_rows() < SMALL_ROWS);
+        self.small = usize::from(footprint(&joined) < SMALL_BYTES);
         self.batches.push(joined);
         Ok(())
     }

@@ -56,16 +56,16 @@ fn open_files_and_rows_that_wait_are_bounded() {
 fn small_batches_are_made_one() {
     let mut buffer = Buffer::default();
     let mut next = 0..;
-    for rows in [[3; 40].as_slice(), &[300], &[5; 20]].concat() {
+    for rows in [[3; 40].as_slice(), &[9_000], &[5; 20]].concat() {
         let times: Vec<i64> = next.by_ref().take(rows).collect();
         let column: ArrayRef = Arc::new(arrow::array::Int64Array::from(times));
         let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
         buffer.push(Piece { set: FileSet::Data, partition: "dt=x".into(), batch, input: 0 }).unwrap();
     }
     let rows = buffer.batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
-    assert!(rows.eq(0..3 * 40 + 300 + 5 * 20));
+    assert!(rows.eq(0..3 * 40 + 9_000 + 5 * 20));
     assert_eq!(buffer.bytes, buffer.batches.iter().map(footprint).sum::<usize>());
-    assert!(buffer.rows == 520 && buffer.batches.len() <= 2 * SMALL_BATCHES + 1, "{}", buffer.batches.len());
+    assert!(buffer.rows == 9_220 && buffer.batches.len() <= 2 * SMALL_BATCHES + 1, "{}", buffer.batches.len());
 }
 
 /// Bounds or a dictionary of narrow values would make Trino fail once they are read as wide ones.
