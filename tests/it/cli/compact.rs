@@ -29,13 +29,13 @@ fn for_programs() {
     assert_snapshot!(sandbox.shown(&format!("{COMPACT} --json")), @r#"
         $ firelake compact --lake lake --landing landing --schema combined_apache --table access --json
         -- stdout
-        {"database":"logs","table":"access","commits":[1,1],"objects":4,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":[size],"records_read":72,"rows_written":65,"records_rejected":7,"rows_by_delivery":0,"rows_repaired":0,"partitions":1,"files_written":2,"bytes_written":[size],"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":2,"partitions_moved":2,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
+        {"database":"logs","table":"access","commits":[1,1],"objects":4,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":[size],"records_read":72,"rows_written":65,"records_rejected":7,"records_failed":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":1,"files_written":2,"bytes_written":[size],"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":2,"partitions_moved":2,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("compact --lake lake --table access --json"), @r#"
         $ firelake compact --lake lake --table access --json
         -- stdout
-        {"database":"logs","table":"access","commits":null,"objects":0,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":0,"files_written":0,"bytes_written":0,"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":0,"partitions_moved":0,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
+        {"database":"logs","table":"access","commits":null,"objects":0,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"records_failed":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":0,"files_written":0,"bytes_written":0,"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":0,"partitions_moved":0,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
         -- exit code 0
         "#);
 }
@@ -79,8 +79,8 @@ fn the_configuration_alone_does_every_table() {
     assert_snapshot!(sandbox.shown("compact --json"), @r#"
         $ firelake compact --json
         -- stdout
-        {"database":"web","table":"access","commits":null,"objects":0,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":0,"files_written":0,"bytes_written":0,"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":0,"partitions_moved":0,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
-        {"database":"web","table":"own","commits":null,"objects":0,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":0,"files_written":0,"bytes_written":0,"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":0,"partitions_moved":0,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
+        {"database":"web","table":"access","commits":null,"objects":0,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"records_failed":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":0,"files_written":0,"bytes_written":0,"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":0,"partitions_moved":0,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
+        {"database":"web","table":"own","commits":null,"objects":0,"objects_waiting":0,"objects_gone":0,"objects_settling":0,"objects_changed":0,"bytes_read":0,"records_read":0,"rows_written":0,"records_rejected":0,"records_failed":0,"rows_by_delivery":0,"rows_repaired":0,"partitions":0,"files_written":0,"bytes_written":0,"merge_commits":null,"files_merged":0,"files_after_merge":0,"published":true,"tables_made":0,"partitions_moved":0,"requests":{"get":0,"head":0,"put":0,"copy":0,"list":0,"delete":0,"glue":0,"athena":0}}
         -- exit code 0
         "#);
     assert_snapshot!(sandbox.shown("query clients --format csv"), @r#"
